@@ -1,0 +1,30 @@
+"""The exceptions of the harness: `UserError` is shown in two lines, everything else is a bug."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BenchError(Exception):
+    """Base of every exception the harness raises on purpose."""
+
+
+class UserError(BenchError):
+    """Something the user can mend: shown without a traceback, exit code 2.
+
+    The first line says where, what and what was got; the second (`hint`) what is allowed or meant.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message}\n{hint}" if hint else message)
+        self.message = message
+        self.hint = hint
+
+
+def unknown_name(kind: str, got: str, known: Iterable[str]) -> tuple[str, str]:
+    """Say that a name is unknown: (what was got, did-you-mean and the known names)."""
+    names = sorted(known)
+    close = difflib.get_close_matches(got, names, n=1, cutoff=0.5)
+    meant = f"Did you mean '{close[0]}'? " if close else ""
+    return f"{kind} '{got}' is unknown", f"{meant}Known: {', '.join(names)}"

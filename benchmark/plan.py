@@ -1,0 +1,264 @@
+"""From a suite to its trials: everything resolved, checked and hashed before any training starts (no torch)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from benchmark.data import Dataset, DatasetSpec, load_dataset
+from benchmark.errors import UserError, unknown_name
+from benchmark.suite import DatasetEntry, StrategyEntry, Suite
+from benchmark.yaml_file import Location
+from pcvq2.config import PCVQ2Config, override, preset
+from strategies import OPERATIONS, AugmentationSpace, Strategy
+from strategies.checks import StrategyError, check_schedule
+from strategies.registry import find_strategy, known_strategies, parameters_of, source_hash
+
+SCHEMA_VERSION = 1
+DEFAULT_VALIDATION_SHARE = 0.2  # where the selection needs validation images and the suite names no share
+
+
+@dataclass(frozen=True)
+class StrategyChoice:
+    """Say which strategy a trial uses and how."""
+
+    label: str
+    name: str  # a registered name, or /absolute/path.py:Class
+    parameters: dict[str, Any]  # complete, defaults included
+    stages: tuple[str, ...]
+    source_hash: str | None  # of a plugin's file: another file, another trial
+
+    def make(self) -> Strategy:
+        """Build a fresh instance."""
+        return find_strategy(self.name)(**self.parameters)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One (dataset, budget, strategy, seed), with every setting resolved."""
+
+    dataset: DatasetSpec
+    fingerprint: str
+    budget: int
+    seed: int
+    strategy: StrategyChoice
+    validation_images: int
+    space: AugmentationSpace
+    model: PCVQ2Config
+    extractor: str
+    samples: int
+    metrics: tuple[str, ...]
+
+    def resolved(self) -> dict[str, Any]:
+        """Return what decides the outcome, as JSON values; labels, paths and hardware do not."""
+        strategy = self.strategy
+        name = strategy.name if strategy.source_hash is None else strategy.name.rpartition(":")[2]
+        augments = name != "none"
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "dataset_fingerprint": self.fingerprint,
+            "budget": self.budget,
+            "seed": self.seed,
+            "strategy": {
+                "name": name,
+                "parameters": strategy.parameters,
+                "stages": list(strategy.stages) if augments else [],
+                "source_hash": strategy.source_hash,
+            },
+            "validation_images": self.validation_images,
+            # `none` draws nothing, so suites with different spaces share it
+            "space": {"ranges": dict(self.space.ranges), "padding": self.space.padding} if augments else None,
+            "model": self.model.to_dict(),
+            "evaluation": {
+                "extractor": self.extractor,
+                "samples": self.samples,
+                "metrics": sorted(self.metrics),
+            },
+        }
+
+    @property
+    def id(self) -> str:
+        """Return the content hash that names this trial's record: 16 hex digits."""
+        text = json.dumps(self.resolved(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def title(self) -> str:
+        """Return a short name for people."""
+        return f"{self.dataset.name}/{self.budget}/{self.strategy.label}/seed{self.seed}"
+
+
+def plan_trials(suite: Suite) -> list[Trial]:
+    """Resolve every trial of a suite. Raises UserError for whatever would fail later.
+
+    Strategies vary slowest: the first trials are of different (dataset, budget, seed), so two workers do not
+    wait for one shared auto-encoder.
+    """
+    settings = suite.settings
+    space = _space(suite)
+    choices = [_choice(suite, i, entry, space) for i, entry in enumerate(settings.strategies)]
+    datasets = [_dataset(suite, i, entry) for i, entry in enumerate(settings.datasets)]
+    _check_budgets(suite, [dataset for dataset, _ in datasets])
+    return [
+        _trial(suite, index, choice, space, dataset, spec, budget, seed)
+        for index, choice in enumerate(choices)
+        for dataset, spec in datasets
+        for budget in settings.budgets
+        for seed in settings.seeds
+    ]
+
+
+def _check_budgets(suite: Suite, datasets: list[Dataset]) -> None:
+    for index, budget in enumerate(suite.settings.budgets):
+        for dataset in datasets:
+            if budget > len(dataset.train):
+                raise suite.error(
+                    ("budgets", index),
+                    f"budget {budget} is larger than dataset '{dataset.name}'",
+                    f"its training pool holds {len(dataset.train)} images "
+                    f"({len(dataset.heldout)} more are held out)",
+                )
+
+
+def _trial(
+    suite: Suite,
+    index: int,
+    choice: StrategyChoice,
+    space: AugmentationSpace,
+    dataset: Dataset,
+    spec: DatasetSpec,
+    budget: int,
+    seed: int,
+) -> Trial:
+    evaluation, config = suite.settings.evaluation, _config(suite, index, dataset)
+    return Trial(
+        dataset=spec,
+        fingerprint=dataset.fingerprint,
+        budget=budget,
+        seed=seed,
+        strategy=choice,
+        validation_images=_validation_images(suite, index, choice, config, budget),
+        space=space,
+        model=config,
+        extractor=evaluation.extractor,
+        samples=min(evaluation.samples or len(dataset.heldout), len(dataset.heldout)),
+        metrics=evaluation.metrics,
+    )
+
+
+def _validation_images(
+    suite: Suite, index: int, choice: StrategyChoice, config: PCVQ2Config, budget: int
+) -> int:
+    """Count the images of the budget that a strategy or the selection of weights looks at."""
+    share = choice.make().validation_share
+    if config.selection == "best_validation":
+        own, common = suite.settings.strategies[index].training, suite.settings.training
+        share = max(share, own.validation_share or common.validation_share or DEFAULT_VALIDATION_SHARE)
+    count = round(share * budget)
+    if share and not 1 <= count < budget:
+        raise suite.error(
+            ("strategies", index),
+            f"budget {budget} leaves {count} validation images to '{choice.label}'",
+            f"its validation share is {share}: both sides need at least one image",
+        )
+    return count
+
+
+def _dataset(suite: Suite, index: int, entry: DatasetEntry) -> tuple[Dataset, DatasetSpec]:
+    kind, _, place = entry.source.partition(":")
+    source = entry.source
+    if place:  # paths are relative to the suite's file
+        source = f"{kind}:{(suite.file.path.parent / Path(place).expanduser()).resolve()}"
+    spec = DatasetSpec(**{**entry.model_dump(), "source": source})
+    try:
+        return load_dataset(spec), spec
+    except UserError as error:
+        raise suite.error(("datasets", index), error.message, error.hint) from error
+
+
+def _space(suite: Suite) -> AugmentationSpace:
+    values = dict(suite.settings.augmentation_space)
+    padding = values.pop("padding", "reflection")
+    for name, value in values.items():
+        location = ("augmentation_space", name)
+        if name not in OPERATIONS:
+            raise suite.error(location, *unknown_name("operation", name, [*OPERATIONS, "padding"]))
+        if isinstance(value, str):
+            raise suite.error(location, f"{name} is '{value}'", f"a number is expected: {OPERATIONS[name].unit}")
+    try:
+        return AugmentationSpace({k: float(v) for k, v in values.items()}, str(padding))
+    except ValueError as error:
+        location = ("augmentation_space", str(error).partition(":")[0])
+        raise suite.error(location, f"augmentation_space: {error}", "see README, section Strategies") from error
+
+
+def _choice(suite: Suite, index: int, entry: StrategyEntry, space: AugmentationSpace) -> StrategyChoice:
+    location: Location = ("strategies", index)
+    name, digest = entry.name, None
+    if name.rpartition(":")[0].endswith(".py"):
+        file, _, class_name = name.rpartition(":")
+        path = (suite.file.path.parent / file).resolve()
+        name = f"{path}:{class_name}"
+    elif name not in known_strategies():
+        raise suite.error(location, *unknown_name("strategy", name, known_strategies()))
+    try:
+        strategy = find_strategy(name)
+    except Exception as error:  # a plugin's file may raise anything at import
+        raise suite.error(
+            location,
+            f"strategy '{entry.name}' cannot be loaded",
+            f"{type(error).__name__}: {error}",
+        ) from error
+    if name != entry.name:
+        digest = source_hash(Path(name.rpartition(":")[0]))
+    known = parameters_of(strategy)
+    for key in entry.parameters:
+        if key not in known:
+            reserved = [f for f in StrategyEntry.model_fields if f != "name"]
+            kind = f"parameter of strategy '{entry.name}'"
+            raise suite.error((*location, key), *unknown_name(kind, key, [*known, *reserved]))
+    parameters = {k: p.default for k, p in known.items() if p.default is not p.empty} | entry.parameters
+    parameters = json.loads(json.dumps(parameters))
+    choice = StrategyChoice(entry.shown, name, parameters, tuple(dict.fromkeys(entry.stages)), digest)
+    try:
+        check_schedule(choice.make(), space)
+    except (ValueError, TypeError, StrategyError, NotImplementedError) as error:
+        raise suite.error(location, f"strategy '{entry.name}' refuses its parameters", str(error)) from error
+    return choice
+
+
+def _config(suite: Suite, index: int, dataset: Dataset) -> PCVQ2Config:
+    """Build the model's configuration: preset, then the suite's changes, then the strategy entry's."""
+    settings = suite.settings
+    entry = settings.strategies[index]
+    name = entry.model.preset or settings.model.preset
+    layers: list[tuple[Location, Any, Any]] = [
+        ((), settings.model, settings.training),
+        (("strategies", index), entry.model, entry.training),
+    ]
+    try:
+        config = preset(str(name), size=dataset.size, channels=dataset.channels)
+    except KeyError as error:
+        raise suite.error(("strategies", index), str(error.args[0]), "see README, section Models") from error
+    except ValueError as error:
+        raise suite.error(("datasets",), str(error), f"preset '{name}' does not fit this image size") from error
+    for prefix, model, training in layers:
+        for group, key, part, values in (
+            ("model", "vqvae", "vqvae", model.vqvae),
+            ("model", "prior", "prior", model.prior),
+            ("training", "codes", "codes_stage", training.codes),
+            ("training", "prior", "prior_stage", training.prior),
+        ):
+            try:
+                config = override(config, part, values)
+            except (KeyError, ValueError, TypeError) as error:
+                message = str(error.args[0] if error.args else error)
+                raise suite.error(
+                    (*prefix, group, key, *list(values)[:1]), f"{group}.{key}: {message}", "see pcvq2/config.py"
+                ) from error
+        if training.selection is not None:
+            config = replace(config, selection=training.selection)
+    return config

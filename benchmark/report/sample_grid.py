@@ -1,0 +1,149 @@
+"""Lay out images pixel for pixel: what is real, what is reconstructed, what each strategy samples."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import Rectangle
+from matplotlib.textpath import TextPath
+from numpy.typing import NDArray
+
+from benchmark.report.formatting import shortened
+from benchmark.report.statistics import Comparison
+from benchmark.report.style import GREY, PNG_DPI, RC, strategy_styles
+
+Images = NDArray[np.uint8]  # (N, H, W, C)
+_TILE = 48  # least side of an image on the page, in pixels
+_WIDTH = 1040  # width to fill with images, in pixels
+_GAP, _BLOCK_GAP, _PADDING, _TITLE = 2, 12, 14, 46
+
+
+@dataclass(frozen=True)
+class GridRow:
+    """Hold one labelled row; `bold` starts a block, `color` marks the strategy it belongs to."""
+
+    label: str
+    images: Images
+    bold: bool = False
+    color: str | None = None
+
+
+def load_images(runs: Path, trial_id: str) -> dict[str, Images] | None:
+    """Load a trial's image artifact; None when it is absent or not readable."""
+    path = runs / "artifacts" / trial_id / "images.npz"
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            names = ("samples", "nearest_train", "heldout", "reconstructions")
+            return {name: np.asarray(stored[name], dtype=np.uint8) for name in names}
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        return None
+
+
+def grid_images(
+    comparison: Comparison, runs: Path, dataset: str, budget: int
+) -> tuple[int, dict[str, dict[str, Images]]]:
+    """Return the lowest seed with images of most strategies, and those images by strategy."""
+    by_seed: dict[int, dict[str, dict[str, Images]]] = {}
+    for strategy in comparison.suite.strategies:
+        for trial in comparison.suite.planned(dataset, budget, strategy):
+            if trial in comparison.suite.records:
+                images = load_images(runs, trial.id)
+                if images is not None:
+                    by_seed.setdefault(trial.seed, {})[strategy] = images
+    if not by_seed:
+        return 0, {}
+    seed = min(by_seed, key=lambda seed: (-len(by_seed[seed]), seed))
+    return seed, by_seed[seed]
+
+
+def sample_figure(comparison: Comparison, found: Mapping[str, Mapping[str, Images]], title: str) -> Figure:
+    """Draw held-out images, reconstructions, each strategy's samples over nearest training images."""
+    baseline = comparison.suite.baseline
+    first = baseline if baseline is not None and baseline in found else next(iter(found))
+    shown = found[first]["reconstructions"]
+    shared = all(np.array_equal(images["reconstructions"], shown) for images in found.values())
+    rows = [
+        GridRow("held-out images", found[first]["heldout"], bold=True),
+        GridRow("reconstructions" if shared else f"reconstructions ({shortened(first, 16)})", shown),
+    ]
+    styles = strategy_styles(comparison.suite.strategies)
+    for strategy in comparison.suite.strategies:
+        if strategy in found:
+            color = styles[strategy].color
+            rows.append(
+                GridRow(
+                    f"{shortened(strategy, 30)}: samples", found[strategy]["samples"], bold=True, color=color
+                )
+            )
+            rows.append(GridRow("nearest training images", found[strategy]["nearest_train"], color=color))
+    return _lay_out(rows, title)
+
+
+def _lay_out(rows: Sequence[GridRow], title: str) -> Figure:
+    height, width = rows[0].images.shape[1:3]
+    scale = max(1, round(_TILE / max(height, width)))
+    tall, wide = height * scale, width * scale
+    columns = min(min(len(row.images) for row in rows), max(4, _WIDTH // (wide + _GAP)), 16)
+    labels = max(_text_width(row.label, 8.5, row.bold) for row in rows) + 3 * _PADDING
+    page_width = max(labels + columns * (wide + _GAP), _text_width(title, 10, True) + _PADDING) + _PADDING
+    tops = _row_tops(rows, tall)
+    page_height = tops[-1] + tall + _PADDING
+    page = np.full((page_height, page_width, 3), 255, dtype=np.uint8)
+    for row, top in zip(rows, tops, strict=True):
+        for column in range(columns):
+            left = labels + column * (wide + _GAP)
+            page[top : top + tall, left : left + wide] = _enlarged(row.images[column], scale)
+    figure = Figure(figsize=(page_width / PNG_DPI, page_height / PNG_DPI))
+    figure.figimage(page, origin="upper", resize=False)
+    figure.text(_PADDING / page_width, 1 - 14 / page_height, title, va="top", fontsize=10, fontweight="bold")
+    for row, top in zip(rows, tops, strict=True):
+        _label(figure, row, labels, top, tall)
+    return figure
+
+
+def _row_tops(rows: Sequence[GridRow], tall: int) -> list[int]:
+    tops, top = [], _TITLE
+    for position, row in enumerate(rows):
+        if position:
+            top += tall + (_BLOCK_GAP if row.bold else _GAP)
+        tops.append(top)
+    return tops
+
+
+def _label(figure: Figure, row: GridRow, labels: int, top: int, tall: int) -> None:
+    page_width, page_height = (size * PNG_DPI for size in figure.get_size_inches())
+    middle = 1 - (top + tall / 2) / page_height
+    figure.text(
+        (labels - 1.4 * _PADDING) / page_width,
+        middle,
+        row.label,
+        ha="right",
+        va="center",
+        fontsize=8.5,
+        fontweight="bold" if row.bold else "normal",
+        color="black" if row.bold else GREY,
+    )
+    if row.color:
+        corner = ((labels - _PADDING) / page_width, 1 - (top + tall) / page_height)
+        size = (6 / page_width, tall / page_height)
+        figure.add_artist(
+            Rectangle(corner, *size, transform=figure.transFigure, color=row.color, linewidth=0)
+        )
+
+
+def _enlarged(image: Images, scale: int) -> Images:
+    colour = np.broadcast_to(image, (*image.shape[:2], 3)) if image.shape[2] == 1 else image
+    return colour.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def _text_width(text: str, size: float, bold: bool) -> int:
+    """Return a text's width in pixels of the page."""
+    font = FontProperties(family=RC["font.family"], weight="bold" if bold else "normal")
+    path = TextPath((0, 0), text, size=size, prop=font)
+    return int(path.get_extents().width * PNG_DPI / 72) + 1

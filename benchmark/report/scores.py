@@ -1,0 +1,104 @@
+"""Say what the numbers of a record are called and which way is better."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from benchmark.report.loading import Record
+
+HEADLINE = "bpd_heldout"
+FEW_SAMPLES = 2000  # below this many samples KID, which is unbiased, leads FID
+
+# Numbers that describe the trial rather than its outcome.
+SETTINGS = frozenset(
+    {
+        "schema_version",
+        "budget",
+        "seed",
+        "samples",
+        "references",
+        "codebook_size",
+        "prior_steps",
+        "cpu_threads",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Score:
+    """Name a score for people; `better` is "lower", "higher" or "" where neither is."""
+
+    key: str
+    title: str
+    better: str = ""
+    of_features: bool = False  # depends on the extractor and on the number of samples
+
+
+_CATALOGUE = (
+    Score("bpd_heldout", "bits/dim, held-out", "lower"),
+    Score("bpd_train", "bits/dim, training images", "lower"),
+    Score("bpd_gap", "gap train → held-out, bits/dim", "lower"),
+    Score("rate_heldout_bpd", "prior's rate, held-out, bits/dim", "lower"),
+    Score("rate_train_bpd", "prior's rate, training images, bits/dim", "lower"),
+    Score("rate_top_bpd", "rate of the top codes, bits/dim", "lower"),
+    Score("rate_bottom_bpd", "rate of the bottom codes, bits/dim", "lower"),
+    Score("distortion_bpd", "distortion, held-out, bits/dim", "lower"),
+    Score("distortion_train_bpd", "distortion, training images, bits/dim", "lower"),
+    Score("kid", "KID", "lower", of_features=True),
+    Score("fid", "FID", "lower", of_features=True),
+    Score("nearest_training_ratio", "nearest-training ratio", of_features=True),
+    Score("precision", "precision", "higher", of_features=True),
+    Score("recall", "recall", "higher", of_features=True),
+    Score("density", "density", "higher", of_features=True),
+    Score("coverage", "coverage", "higher", of_features=True),
+    Score("rfid", "reconstruction FID", "lower", of_features=True),
+    Score("kid_pixels", "KID, pixels", "lower"),
+    Score("fid_pixels", "FID, pixels", "lower"),
+    Score("precision_pixels", "precision, pixels", "higher"),
+    Score("recall_pixels", "recall, pixels", "higher"),
+    Score("rfid_pixels", "reconstruction FID, pixels", "lower"),
+    Score("reconstruction_mse", "reconstruction MSE", "lower"),
+    Score("reconstruction_mse_train", "reconstruction MSE, training images", "lower"),
+    Score("perplexity_top", "perplexity, top"),
+    Score("perplexity_bottom", "perplexity, bottom"),
+    Score("codes_used_top", "codes used, top"),
+    Score("codes_used_bottom", "codes used, bottom"),
+    Score("mean_strength", "mean strength"),
+    Score("augmented_share", "augmented share"),
+    Score("selected_step", "selected step"),
+    Score("validation_images", "validation images"),
+    Score("images_seen", "images seen"),
+    Score("parameters", "parameters"),
+    Score("wall_seconds", "wall seconds", "lower"),
+    Score("codes_seconds", "seconds in stage codes", "lower"),
+    Score("prior_seconds", "seconds in stage prior", "lower"),
+    Score("sampling_seconds", "seconds sampling", "lower"),
+    Score("scoring_seconds", "seconds scoring", "lower"),
+)
+SCORES = {score.key: score for score in _CATALOGUE}
+
+
+def score(key: str) -> Score:
+    """Return a score's name and direction; a plugin's score is called by its key."""
+    return SCORES.get(key, Score(key, key))
+
+
+def number_in(record: Record, key: str) -> float | None:
+    """Return a record's finite number, or None where it is null, not finite or not a number."""
+    value = record.get(key)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def numeric_keys(records: Iterable[Record]) -> tuple[str, ...]:
+    """List every score with a number in some record: known ones in house order, then plugins' by name."""
+    found = {key for record in records for key in record if number_in(record, key) is not None} - SETTINGS
+    return tuple(key for key in SCORES if key in found) + tuple(sorted(found - SCORES.keys()))
+
+
+def plugin_keys(keys: Iterable[str]) -> list[str]:
+    """Keep the scores the house does not know."""
+    return [key for key in keys if key not in SCORES]

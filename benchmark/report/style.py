@@ -1,0 +1,90 @@
+"""Give every figure one look, and every strategy one colour and marker throughout a suite."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+# Okabe & Ito (2008), *Color Universal Design*; yellow (faint on white) gives way to brown, black is softened.
+PALETTE = ("#333333", "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8C510A")
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*", "h")  # 9 markers, 8 colours: 72 distinct pairs
+LINES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
+GREY = "#6B6B6B"
+PNG_DPI = 150
+
+RC: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.linewidth": 0.8,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.7,
+    "text.parse_math": False,
+    "svg.hashsalt": "bench report",
+    "svg.fonttype": "path",
+}
+
+
+@dataclass(frozen=True)
+class StrategyStyle:
+    """Hold a strategy's colour and marker."""
+
+    color: str
+    marker: str
+
+
+def strategy_styles(strategies: Sequence[str]) -> dict[str, StrategyStyle]:
+    """Assign colours and markers by the strategies' order in the manifest."""
+    return {
+        name: StrategyStyle(PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)])
+        for i, name in enumerate(strategies)
+    }
+
+
+def styled() -> Any:
+    """Return a context in which to make and render figures; it restores matplotlib's settings at its end."""
+    return matplotlib.rc_context(RC)
+
+
+def rendered(figure: Figure) -> dict[str, bytes]:
+    """Render a figure as PNG and SVG, the same bytes every time."""
+    images = {}
+    for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind, dpi=PNG_DPI, metadata=metadata)
+        images[kind] = buffer.getvalue()
+    return images
+
+
+def legend_below(figure: Figure, handles: Sequence[Line2D], title: str) -> None:
+    """Put a legend under all panels, in as many columns as the figure's width holds."""
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    fitting = int(figure.get_figwidth() * 72 / (longest * 5.6 + 42))
+    columns = max(1, min(len(handles), fitting))
+    figure.set_figheight(figure.get_figheight() + 0.2 * (math.ceil(len(handles) / columns) - 1))
+    figure.legend(
+        handles=list(handles),
+        loc="outside lower center",
+        ncols=columns,
+        title=title,
+        title_fontproperties={"size": 8.5},
+        columnspacing=1.6,
+        handletextpad=0.6,
+    )

@@ -1,0 +1,81 @@
+"""Print the main table in a terminal of 100 columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from benchmark.report.formatting import decimals_for, decimals_of_differences, interval, number, shortened
+from benchmark.report.scores import HEADLINE
+from benchmark.report.statistics import Cell, Comparison
+from benchmark.report.tables import features_phrase, few_samples, protocol_record
+
+if TYPE_CHECKING:
+    from benchmark.report.writing import ReportSummary
+
+_SAMPLES = {"kid": "KID", "fid": "FID", "nearest_training_ratio": "near", "recall": "recall"}
+
+
+def print_table(summary: ReportSummary, console: Console) -> None:
+    """Print one table per dataset, then what is unfinished and where the report lies."""
+    comparison = summary.comparison
+    for dataset in comparison.suite.datasets:
+        console.print(_table(comparison, dataset))
+    counts = f"{summary.done} done, {summary.failed} failed, {summary.missing} missing"
+    console.print(counts)
+    console.print(
+        "n: seeds; pairs: seeds shared with the baseline; \\[ ]: 95 % Student-t interval over seeds."
+    )
+    console.print("near: median distance of samples to the nearest training image; held-out images = 1.")
+    console.print(f"Report: {escape(str(summary.readme))}", highlight=False, soft_wrap=True)
+
+
+def _table(comparison: Comparison, dataset: str) -> Table:
+    suite = comparison.suite
+    record = protocol_record(suite, dataset)
+    keys = list(_SAMPLES) if few_samples(record) else ["fid", "nearest_training_ratio", "kid", "recall"]
+    title = f"{dataset}: bits/dim on held-out images (lower is better); {features_phrase(record)}"
+    table = Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table.add_column("strategy", overflow="fold", min_width=16)
+    table.add_column("n", justify="right")
+    table.add_column("bits/dim", justify="right", no_wrap=True)
+    table.add_column(
+        escape(f"difference to {shortened(str(suite.baseline), 12)}"), justify="right", no_wrap=True
+    )
+    table.add_column("pairs", justify="right")
+    for key in keys:
+        table.add_column(_SAMPLES[key], justify="right", no_wrap=True)
+    for budget in suite.budgets(dataset):
+        _add_budget(table, comparison, comparison.at(dataset, budget), keys)
+    return table
+
+
+def _add_budget(table: Table, comparison: Comparison, cells: list[Cell], keys: list[str]) -> None:
+    decimals = decimals_of_differences(cell.difference(HEADLINE) for cell in cells)
+    columns = [_means(cells, key) for key in keys]
+    table.add_row(f"[bold]{cells[0].budget} images[/bold]")
+    for row, (cell, bits) in enumerate(zip(cells, _means(cells, HEADLINE), strict=True)):
+        is_baseline = cell.strategy == comparison.suite.baseline
+        paired = cell.difference(HEADLINE)
+        table.add_row(
+            escape(cell.strategy),
+            str(cell.done),
+            bits,
+            "baseline" if is_baseline else escape(interval(paired, decimals)),
+            "" if is_baseline else str(paired.n),
+            *(column[row] for column in columns),
+            end_section=row == len(cells) - 1,
+        )
+
+
+def _means(cells: list[Cell], key: str) -> list[str]:
+    most = {"recall": 2, "nearest_training_ratio": 2}.get(key, 5)
+    decimals = min(decimals_for((cell.score(key) for cell in cells), key), most)
+    found = [(cell, cell.score(key)) for cell in cells]
+    return [
+        number(e.mean, decimals) + (f" (n={e.n})" if e.n not in (0, cell.done) else "") for cell, e in found
+    ]

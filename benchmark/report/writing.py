@@ -1,0 +1,136 @@
+"""Write a suite's report: README.md, table.csv and figures, each file whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from benchmark.report.budget_figure import budget_figure
+from benchmark.report.loading import load_suite
+from benchmark.report.protocol import refuse_mixed_protocols
+from benchmark.report.readme import Caption, readme_text
+from benchmark.report.sample_grid import grid_images, sample_figure
+from benchmark.report.statistics import Comparison, compare
+from benchmark.report.style import rendered, styled
+from benchmark.report.tables import csv_text
+from benchmark.report.training_figures import learning_figure, strength_figure
+
+
+@dataclass(frozen=True)
+class ReportSummary:
+    """Say what a report wrote and what it rests on."""
+
+    readme: Path
+    paths: tuple[Path, ...]  # every file written, the README first
+    done: int
+    failed: int
+    missing: int
+    comparison: Comparison
+
+
+def write_report(manifest_path: Path, runs: Path, output: Path) -> ReportSummary:
+    """Write the report of one suite from its manifest and the records under `runs`.
+
+    The same records give the same bytes. Raises `UserError` when nothing is done, when records of one
+    dataset follow different protocols, or when a record is newer than this code.
+    """
+    suite = load_suite(manifest_path, runs)
+    refuse_mixed_protocols(suite)
+    comparison = compare(suite)
+    captions: list[Caption] = []
+    written: list[Path] = []
+    notes: list[str] = []
+    with styled():
+        for caption, figure in _figures(comparison, runs, notes):
+            captions.append(caption)
+            for kind, content in rendered(figure).items():
+                written.append(_write(output / "figures" / f"{caption.stem}.{kind}", content))
+    table = _write(output / "table.csv", csv_text(comparison).encode())
+    readme = _write(output / "README.md", readme_text(comparison, captions, notes).encode())
+    return ReportSummary(
+        readme=readme,
+        paths=(readme, table, *written),
+        done=len(suite.records),
+        failed=suite.count("failed"),
+        missing=suite.count("missing"),
+        comparison=comparison,
+    )
+
+
+def _figures(comparison: Comparison, runs: Path, notes: list[str]) -> Iterator[tuple[Caption, Figure]]:
+    """Yield every figure that the records allow; add a note for each one they do not."""
+    for dataset, stem in _stems(comparison.suite.datasets).items():
+        yield Caption(f"{stem}-budgets", f"{dataset}: {_BUDGETS}"), budget_figure(comparison, dataset)
+        for name, text, draw in (
+            ("strength", _STRENGTH, strength_figure),
+            ("learning", _LEARNING, learning_figure),
+        ):
+            figure = draw(comparison, dataset)
+            if figure is None:
+                notes.append(f"No {name} curves of {dataset}: its records hold none.")
+            else:
+                yield Caption(f"{stem}-{name}", f"{dataset}: {text}"), figure
+        for budget in comparison.suite.budgets(dataset):
+            seed, found = grid_images(comparison, runs, dataset, budget)
+            absent = [f"`{name}`" for name in comparison.suite.strategies if name not in found]
+            where = f"{dataset}, {budget} training images"
+            if absent:
+                notes.append(f"No readable sample images for {', '.join(absent)} ({where}, seed {seed}).")
+            if found:
+                title = f"{where}, seed {seed}"
+                caption = Caption(f"{stem}-samples-{budget}", f"{title}: {_SAMPLES}")
+                yield caption, sample_figure(comparison, found, title)
+
+
+def _stems(datasets: list[str]) -> dict[str, str]:
+    """Return dataset -> file name part, distinct even where two names differ in odd characters only."""
+    stems: dict[str, str] = {}
+    for dataset in datasets:
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", dataset).strip("-.") or "dataset"
+        taken = set(stems.values())
+        stems[dataset] = next(
+            name
+            for i in range(1, len(datasets) + 1)
+            if (name := stem if i == 1 else f"{stem}-{i}") not in taken
+        )
+    return stems
+
+
+def _write(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        os.chmod(draft, 0o644)  # mkstemp makes files private
+        os.replace(draft, path)
+    except BaseException:
+        os.unlink(draft)
+        raise
+    return path
+
+
+_BUDGETS = (
+    "scores against the number of training images. Points are means over seeds, bars 95 % Student-t "
+    "intervals, dots single seeds; strategies stand side by side at each budget. A bar that meets the frame "
+    "goes on beyond it."
+)
+_STRENGTH = (
+    "augmentation strength over the training of the prior. A strategy whose strength is the same in every "
+    "trial has one line; any other has one per budget and seed."
+)
+_LEARNING = (
+    "the prior's rate over training. Both code maps; held-out images solid, training images dashed, one line "
+    "per seed. Rates compare only where perplexity (top / bottom) and reconstruction MSE, printed above each "
+    "panel, are alike. Heights fit what follows the first tenth of training, which may leave the frame."
+)
+_SAMPLES = (
+    "real and sampled images. Held-out images and their reconstructions, then each strategy's samples, not "
+    "selected, with the nearest training image under each."
+)

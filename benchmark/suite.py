@@ -1,0 +1,205 @@
+"""A suite: a question written as YAML, and every message about what is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from benchmark.errors import UserError, unknown_name
+from benchmark.metrics.extractors import EXTRACTORS
+from benchmark.metrics.names import METRICS
+from benchmark.yaml_file import Location, YamlFile, read_yaml
+from pcvq2.config import PRESETS
+
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _named(value: Any) -> Any:
+    """Let a bare word stand for {name: word}."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _sourced(value: Any) -> Any:
+    """Let a bare source stand for {name: ..., source: ...}."""
+    if isinstance(value, str):
+        kind, _, place = value.partition(":")
+        return {"name": Path(place).stem or kind, "source": value}
+    return value
+
+
+class DatasetEntry(_Part):
+    """Name a dataset; see benchmark.data.DatasetSpec."""
+
+    name: str = Field(min_length=1)
+    source: str
+    size: int | None = Field(default=None, ge=8, le=1024)
+    heldout: int | None = Field(default=None, ge=2)
+    channels: Literal[1, 3] | None = None
+    resize: str = "lanczos"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_source(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "source" not in value and value.get("name") == "digits":
+            return {**value, "source": "digits"}
+        return value
+
+
+class ModelSettings(_Part):
+    """Pick a preset and change fields of its parts."""
+
+    preset: str | None = None
+    vqvae: dict[str, Any] = {}
+    prior: dict[str, Any] = {}
+
+
+class TrainingSettings(_Part):
+    """Change how the stages are optimised, and which weights are kept."""
+
+    codes: dict[str, Any] = {}
+    prior: dict[str, Any] = {}
+    selection: Literal["last", "best_validation"] | None = None
+    validation_share: float | None = Field(default=None, gt=0, lt=1)
+
+
+class StrategyEntry(BaseModel):
+    """Name a strategy; keys that are not listed here are its parameters."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+    label: str = ""
+    stages: tuple[Literal["codes", "prior"], ...] = Field(default=("codes", "prior"), min_length=1)
+    model: ModelSettings = ModelSettings()
+    training: TrainingSettings = TrainingSettings()
+
+    @property
+    def shown(self) -> str:
+        """Return the label the tables use."""
+        return self.label or self.name.rpartition(":")[2]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Return what goes to the strategy's constructor."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class Evaluation(_Part):
+    """Say how a trained model is scored."""
+
+    samples: int | None = Field(default=None, ge=2)  # None: as many as there are held-out images
+    extractor: str = "random"
+    metrics: tuple[str, ...] = tuple(METRICS)
+
+
+class Resources(_Part):
+    """Share of the machine one trial takes."""
+
+    cpus: int = Field(default=1, ge=1)
+    gpus: float = Field(default=0, ge=0)
+
+
+class SuiteSettings(_Part):
+    """The whole file."""
+
+    title: str = ""
+    datasets: list[Annotated[DatasetEntry, BeforeValidator(_sourced)]] = Field(min_length=1)
+    budgets: list[Annotated[int, Field(ge=2)]] = Field(min_length=1)
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    strategies: list[Annotated[StrategyEntry, BeforeValidator(_named)]] = Field(min_length=1)
+    baseline: str = "none"
+    augmentation_space: dict[str, float | str] = {}
+    model: ModelSettings = ModelSettings(preset="tiny")
+    training: TrainingSettings = TrainingSettings()
+    evaluation: Evaluation = Evaluation()
+    resources: Resources = Resources()
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A validated suite and the file it came from."""
+
+    name: str
+    file: YamlFile
+    settings: SuiteSettings
+
+    def error(self, location: Location, message: str, hint: str) -> UserError:
+        """Build the two-line error for a location in the file."""
+        return self.file.error(location, message, hint)
+
+
+def load_suite(path: Path) -> Suite:
+    """Read and validate a suite file. Raises UserError with file and line."""
+    file = read_yaml(path)
+    try:
+        settings = SuiteSettings.model_validate(file.values)
+    except ValidationError as error:
+        raise _explain(file, error) from None
+    suite = Suite(path.stem, file, settings)
+    _check_names(suite)
+    return suite
+
+
+def _check_names(suite: Suite) -> None:
+    settings = suite.settings
+    labels = [entry.shown for entry in settings.strategies]
+    for key, names in (
+        ("strategies", labels),
+        ("datasets", [d.name for d in settings.datasets]),
+        ("budgets", [str(b) for b in settings.budgets]),
+        ("seeds", [str(s) for s in settings.seeds]),
+    ):
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                hint = "give one of them a `label`" if key == "strategies" else "each may stand once"
+                raise suite.error((key, index), f"{key}: '{name}' stands twice", hint)
+    if settings.baseline not in labels:
+        raise suite.error(("baseline",), *unknown_name("baseline", settings.baseline, labels))
+    if settings.model.preset not in PRESETS:
+        raise suite.error(("model", "preset"), *unknown_name("preset", str(settings.model.preset), PRESETS))
+    evaluation = settings.evaluation
+    if evaluation.extractor not in EXTRACTORS:
+        raise suite.error(
+            ("evaluation", "extractor"), *unknown_name("extractor", evaluation.extractor, EXTRACTORS)
+        )
+    for index, metric in enumerate(evaluation.metrics):
+        if metric not in METRICS:
+            raise suite.error(("evaluation", "metrics", index), *unknown_name("metric", metric, METRICS))
+
+
+def _explain(file: YamlFile, error: ValidationError) -> UserError:
+    """Turn pydantic's first complaint into place, what, got, allowed."""
+    first = error.errors(include_url=False)[0]
+    location = first["loc"]
+    named = ".".join(str(part) for part in location) or "the suite"
+    if first["type"] == "extra_forbidden":
+        known = _fields_at(location[:-1])
+        return file.error(location, *unknown_name("key", str(location[-1]), known))
+    if first["type"] == "missing":
+        return file.error(location, f"'{location[-1]}' is missing", f"add `{location[-1]}:` ({named})")
+    message = first["msg"].removeprefix("Value error, ")
+    return file.error(location, f"{named} is {first['input']!r}", message)
+
+
+def _fields_at(location: Location) -> list[str]:
+    model: type[BaseModel] = SuiteSettings
+    for part in location:
+        nested = _PARTS.get(str(part))
+        model = nested or model
+    return sorted(model.model_fields)
+
+
+_PARTS: dict[str, type[BaseModel]] = {
+    "datasets": DatasetEntry,
+    "strategies": StrategyEntry,
+    "model": ModelSettings,
+    "training": TrainingSettings,
+    "evaluation": Evaluation,
+    "resources": Resources,
+}

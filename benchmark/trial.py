@@ -1,0 +1,225 @@
+"""One trial, read top to bottom: data, two stages of training, samples, scores, record. No Ray."""
+
+from __future__ import annotations
+
+import io
+import time
+import traceback
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmark.data import budget_indices, load_dataset
+from benchmark.environment import git_commit, processor, versions
+from benchmark.metrics.extractors import load_extractor
+from benchmark.metrics.memorisation import nearest_index
+from benchmark.metrics.score import score_samples, suffixed
+from benchmark.plan import SCHEMA_VERSION, Trial
+from benchmark.records import Record, Store
+from benchmark.views import Views
+from pcvq2 import PCVQ2, FitLog
+from pcvq2.likelihood import BITS_PER_NAT
+from pcvq2.randomness import derive_seed
+from pcvq2.training import Progress
+
+SHOWN = 32  # images of each kind kept for the report's grids
+LIKELIHOOD_IMAGES = 2000  # training images whose likelihood is measured, at the most
+
+
+def seed_for(trial: Trial, purpose: str) -> int:
+    """Return the seed of a purpose: the same for every strategy of a (dataset, budget, seed)."""
+    return derive_seed(trial.fingerprint, trial.budget, trial.seed, purpose)
+
+
+def attempt_trial(trial: Trial, store: Store, *, device: str, threads: int, progress: Progress) -> Record:
+    """Run a trial and store its record; an error becomes a failure record with reason and traceback."""
+    try:
+        record, artifacts = run_trial(trial, store, device=device, threads=threads, progress=progress)
+    except Exception as error:
+        record = _heading(trial) | {
+            "status": "failed",
+            "reason": f"{type(error).__name__}: {error}",
+            "traceback": traceback.format_exc(),
+        }
+        artifacts = {}
+    store.write(record, artifacts)
+    return record
+
+
+def run_trial(
+    trial: Trial, store: Store, *, device: str, threads: int, progress: Progress
+) -> tuple[Record, dict[str, bytes]]:
+    """Train, sample and score one model. Returns its record and its artifacts by file name."""
+    torch.set_num_threads(threads)
+    start = time.perf_counter()
+    dataset = load_dataset(trial.dataset)
+    # the order of the pool does not depend on the budget, so budgets nest
+    order_seed = derive_seed(trial.fingerprint, trial.seed, "subset")
+    subset = dataset.train[budget_indices(dataset, trial.budget, order_seed)]
+    images, heldout = _to_device(subset, device), _to_device(dataset.heldout, device)
+    learned = trial.budget - trial.validation_images
+    train, validation = images[:learned], images[learned:] if trial.validation_images else None
+
+    model = PCVQ2(trial.model, seed=seed_for(trial, "model"), device=device)
+    views = Views(trial, seed_for(trial, "views"))
+    log = model.fit(
+        train,
+        views,
+        validation=validation,
+        heldout=heldout,
+        observe=views.observe if trial.strategy.make().validation_share else None,
+        augmented_stages=trial.strategy.stages if trial.strategy.name != "none" else (),
+        shared=store.shared_codes,
+        progress=progress,
+    )
+    model.save(store.model_path(trial.id))
+
+    progress("sampling", 0, 1)
+    sampling_start = time.perf_counter()
+    samples = model.sample(trial.samples, seed=seed_for(trial, "sampling"))
+    reconstructions = model.reconstruct(heldout)
+    scoring_start = time.perf_counter()
+    progress("scoring", 0, 1)
+    scores, artifacts = _score(trial, subset[:learned], dataset.heldout, samples, reconstructions, device)
+    record = _heading(trial) | {"status": "done", "trial": trial.resolved()} | scores
+    record |= _likelihood(model, train, heldout) | _codes(model, heldout)
+    record |= _reconstruction(model, train, heldout, reconstructions)
+    record |= views.summary() | _training(trial, log, views)
+    record |= {
+        "parameters": model.parameters_count,
+        "sampling_seconds": scoring_start - sampling_start,
+        "scoring_seconds": time.perf_counter() - scoring_start,
+        "wall_seconds": time.perf_counter() - start,
+        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
+        "cpu_threads": threads,
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    return record, artifacts
+
+
+def _to_device(images: np.ndarray[Any, np.dtype[np.uint8]], device: str) -> Tensor:
+    """Move images (N, H, W, C) to the device as (N, C, H, W)."""
+    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).to(device)
+
+
+def _to_numpy(images: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    return images.permute(0, 2, 3, 1).cpu().numpy()
+
+
+def _heading(trial: Trial) -> Record:
+    """Return what names a record, done or failed."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "id": trial.id,
+        "dataset": trial.dataset.name,
+        "dataset_fingerprint": trial.fingerprint,
+        "budget": trial.budget,
+        "strategy": trial.strategy.label,
+        "strategy_class": trial.strategy.name.rpartition(":")[2],
+        "seed": trial.seed,
+        "versions": versions(),
+        "hardware": processor(),
+        "git_commit": git_commit(),
+    }
+
+
+def _score(
+    trial: Trial,
+    train: np.ndarray[Any, np.dtype[np.uint8]],
+    heldout: np.ndarray[Any, np.dtype[np.uint8]],
+    samples: Tensor,
+    reconstructions: Tensor,
+    device: str,
+) -> tuple[Record, dict[str, bytes]]:
+    """Score samples with the suite's extractor and with pixels beside it; keep images for the report."""
+    generated, rebuilt = _to_numpy(samples), _to_numpy(reconstructions)
+    sets = {"train": train, "heldout": heldout, "generated": generated, "reconstructions": rebuilt}
+    extractor = load_extractor(trial.extractor, channels=train.shape[3], device=device)
+    seed = seed_for(trial, "scoring")
+    scores: Record = {
+        "extractor": extractor.name,
+        "extractor_fingerprint": extractor.fingerprint,
+        "samples": len(generated),
+        "references": len(heldout),
+        **score_samples(extractor, **sets, seed=seed, metrics=trial.metrics),
+    }
+    if trial.extractor != "pixels":
+        pixels = load_extractor("pixels", channels=train.shape[3], device=device)
+        beside = score_samples(pixels, **sets, seed=seed, metrics=trial.metrics)
+        scores |= suffixed({k: v for k, v in beside.items() if not k.endswith("_images")}, "_pixels")
+    nearest = nearest_index(extractor(generated[:SHOWN]), extractor(train))
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        samples=generated[:SHOWN],
+        nearest_train=train[nearest],
+        heldout=heldout[:SHOWN],
+        reconstructions=rebuilt[:SHOWN],
+    )
+    return scores, {"images.npz": buffer.getvalue()}
+
+
+def _likelihood(model: PCVQ2, train: Tensor, heldout: Tensor) -> Record:
+    """Return the ledger on clean images, in bits per dimension."""
+    seen, unseen = model.bits_per_dim(train[:LIKELIHOOD_IMAGES]), model.bits_per_dim(heldout)
+    keys = {f"rate_{level}_bpd": float(rate.mean()) for level, rate in unseen.rates.items()}
+    keys |= {f"rate_{level}_train_bpd": float(rate.mean()) for level, rate in seen.rates.items()}
+    for name, ledger in (("train", seen), ("heldout", unseen)):
+        keys[f"bpd_{name}"] = float(ledger.total.double().mean())
+        keys[f"rate_{name}_bpd"] = float(ledger.rate.double().mean())
+    keys["distortion_bpd"] = float(unseen.distortion.double().mean())
+    keys["distortion_train_bpd"] = float(seen.distortion.double().mean())
+    keys["bpd_gap"] = keys["bpd_heldout"] - keys["bpd_train"]
+    return keys
+
+
+def _codes(model: PCVQ2, heldout: Tensor) -> Record:
+    """Return how the codebooks are used on held-out images: a collapsed map has perplexity near 1."""
+    keys: Record = {"codebook_size": model.config.vqvae.codes}
+    for level, codes in zip(model.config.vqvae.levels, model.encode(heldout), strict=True):
+        share = torch.bincount(codes.flatten()).double() / codes.numel()
+        share = share[share > 0]
+        keys[f"perplexity_{level}"] = float(torch.exp(-(share * share.log()).sum()))
+        keys[f"codes_used_{level}"] = len(share)
+    return keys
+
+
+def _reconstruction(model: PCVQ2, train: Tensor, heldout: Tensor, rebuilt: Tensor) -> Record:
+    """Return mean squared errors of pixels in [0, 1]."""
+
+    def error(images: Tensor, others: Tensor) -> float:
+        return float(((images.double() - others.double()) / 255).square().mean())
+
+    seen = train[:LIKELIHOOD_IMAGES]
+    return {
+        "reconstruction_mse": error(heldout, rebuilt),
+        "reconstruction_mse_train": error(seen, model.reconstruct(seen)),
+    }
+
+
+def _training(trial: Trial, log: FitLog, views: Views) -> Record:
+    """Return costs and the learning curve of the stage prior."""
+    per_dim = BITS_PER_NAT / (trial.model.channels * trial.model.size**2)
+    steps = [int(row["step"] or 0) for row in log.curve]
+
+    def rates(split: str) -> list[float | None]:
+        values = [row[split] for row in log.curve]
+        return [None if value is None else value * per_dim for value in values]
+
+    return {
+        "validation_images": trial.validation_images,
+        "images_seen": log.images_seen,
+        "codes_seconds": log.codes_seconds,
+        "prior_seconds": log.prior_seconds,
+        "codes_shared": log.codes_shared,
+        "codes_steps": trial.model.codes_stage.steps,
+        "prior_steps": trial.model.prior_stage.steps,
+        "selected_step": log.selected_step,
+        "curve_step": steps,
+        "curve_strength": [views.strength_at(step) for step in steps],
+        "curve_gap": [views.gaps.get(step) for step in steps],
+        **{f"curve_rate_{split}_bpd": rates(split) for split in ("train", "heldout", "validation")},
+    }

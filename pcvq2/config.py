@@ -1,0 +1,177 @@
+"""Sizes and training settings of PC-VQ2, with the origin of every number that has one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal
+
+Selection = Literal["last", "best_validation"]
+
+
+@dataclass(frozen=True)
+class VQVAE2Config:
+    """Describe the auto-encoder; the defaults are the 256 px column of VQ-VAE-2's appendix.
+
+    Source: Razavi, van den Oord, Vinyals (2019), *Generating Diverse High-Fidelity Images with VQ-VAE-2*.
+    `downsample` reads from the image outwards: (4, 2) means image -> /4 bottom -> /2 top.
+    """
+
+    hidden: int = 128
+    residual_hidden: int = 64
+    residual_layers: int = 2
+    downsample: tuple[int, ...] = (4, 2)
+    codes: int = 512
+    code_dim: int = 64
+    commitment: float = 0.25
+    decay: float = 0.99
+    continuous: float = 0.2  # share of the stage trained before quantisation starts (ours)
+    revive_below: float = 0.03  # a code is dead under this share of the mean count (ours; Jukebox: count < 1)
+
+    def __post_init__(self) -> None:
+        if not self.downsample or any(f < 2 or f & (f - 1) for f in self.downsample):
+            raise ValueError(f"downsample must hold powers of two >= 2, got {self.downsample}")
+        for name in ("hidden", "residual_hidden", "codes", "code_dim"):
+            if getattr(self, name) < 2:
+                raise ValueError(f"{name} must be at least 2, got {getattr(self, name)}")
+        if not 0 < self.decay < 1:
+            raise ValueError(f"decay must lie in (0, 1), got {self.decay}")
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Name the levels, coarsest first: ('top', 'bottom'), with 'middle' levels between."""
+        middle = len(self.downsample) - 2
+        names = [f"middle{i or ''}" for i in range(middle)]
+        return ("top", *names, "bottom") if len(self.downsample) > 1 else ("bottom",)
+
+    def map_sizes(self, size: int) -> tuple[int, ...]:
+        """Give each level's side length for images of `size` pixels, coarsest first."""
+        sides, side = [], size
+        for factor in self.downsample:
+            if side % factor:
+                raise ValueError(f"{size} px cannot be halved down by {self.downsample}: {side} / {factor}")
+            side //= factor
+            sides.append(side)
+        return tuple(reversed(sides))
+
+
+@dataclass(frozen=True)
+class PriorConfig:
+    """Describe the PixelCNN of one level (all levels share it)."""
+
+    channels: int = 128
+    layers: int = 10
+    dropout: float = 0.1  # VQ-VAE-2's ImageNet priors: 0.1; FFHQ-1024: 0.25 to 0.5
+    context_layers: int = 2
+    labels: int = 0  # number of view labels a strategy may condition on; 0 = unconditional
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """Set how one stage is optimised; a step is one optimiser update, the unit of all budgets of compute."""
+
+    steps: int
+    batch: int
+    learning_rate: float
+    warmup: float = 0.05  # share of the steps
+    clip: float = 1.0  # gradient norm
+    polyak: float = 0.995
+    evaluations: int = 20  # points of the learning curve (stage prior only)
+    observations: int = 40  # looks at validation images, where a strategy or the selection asks for them
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "learning_rate", "clip", "evaluations", "observations"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class PCVQ2Config:
+    """Gather everything that decides a PC-VQ2 model but its data and its seed."""
+
+    size: int
+    channels: int
+    vqvae: VQVAE2Config = field(default_factory=VQVAE2Config)
+    prior: PriorConfig = field(default_factory=PriorConfig)
+    codes_stage: StageConfig = StageConfig(steps=300, batch=64, learning_rate=1e-3)
+    prior_stage: StageConfig = StageConfig(steps=500, batch=32, learning_rate=1e-3)
+    selection: Selection = "last"
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3):
+            raise ValueError(f"channels must be 1 (grey) or 3 (colour), got {self.channels}")
+        self.vqvae.map_sizes(self.size)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON-ready values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> PCVQ2Config:
+        """Rebuild a configuration from `to_dict` (tuples may have become lists)."""
+        vqvae = dict(values["vqvae"])
+        vqvae["downsample"] = tuple(vqvae["downsample"])
+        return cls(
+            size=values["size"],
+            channels=values["channels"],
+            vqvae=VQVAE2Config(**vqvae),
+            prior=PriorConfig(**values["prior"]),
+            codes_stage=StageConfig(**values["codes_stage"]),
+            prior_stage=StageConfig(**values["prior_stage"]),
+            selection=values["selection"],
+        )
+
+
+def _preset(vqvae: VQVAE2Config, prior: PriorConfig, codes: StageConfig, stage: StageConfig) -> dict[str, Any]:
+    return {"vqvae": vqvae, "prior": prior, "codes_stage": codes, "prior_stage": stage}
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # 16 px in half a minute of one core: 8x8 bottom and 4x4 top codes
+    "tiny": _preset(
+        VQVAE2Config(hidden=32, residual_hidden=16, downsample=(2, 2), codes=64, code_dim=16, decay=0.95),
+        PriorConfig(channels=32, layers=4),
+        StageConfig(steps=500, batch=48, learning_rate=2e-3),
+        StageConfig(steps=400, batch=32, learning_rate=2e-3),
+    ),
+    # 32 px in minutes: 16x16 bottom and 8x8 top codes
+    "small": _preset(
+        VQVAE2Config(hidden=48, residual_hidden=24, downsample=(2, 2), codes=256, code_dim=32, decay=0.97),
+        PriorConfig(channels=48, layers=6),
+        StageConfig(steps=1000, batch=64, learning_rate=1e-3),
+        StageConfig(steps=1500, batch=32, learning_rate=1e-3),
+    ),
+    # 64 px on one GPU
+    "base": _preset(
+        VQVAE2Config(hidden=128, residual_hidden=64, downsample=(4, 2), codes=512, code_dim=64),
+        PriorConfig(channels=128, layers=10, dropout=0.3),
+        StageConfig(steps=20_000, batch=64, learning_rate=3e-4),
+        StageConfig(steps=40_000, batch=32, learning_rate=5e-4, polyak=0.9995),
+    ),
+    # 256 px: the auto-encoder of VQ-VAE-2's appendix; the prior's size and all steps are ours
+    "paper": _preset(
+        VQVAE2Config(continuous=0.02),
+        PriorConfig(channels=256, layers=20, dropout=0.3, context_layers=8),
+        StageConfig(steps=200_000, batch=128, learning_rate=3e-4),
+        StageConfig(steps=300_000, batch=32, learning_rate=3e-4, polyak=0.9995),
+    ),
+}
+
+
+def preset(name: str, *, size: int, channels: int) -> PCVQ2Config:
+    """Return the named preset for images of `size` pixels and `channels` channels."""
+    if name not in PRESETS:
+        raise KeyError(f"preset '{name}' is unknown; known: {', '.join(PRESETS)}")
+    return PCVQ2Config(size=size, channels=channels, **PRESETS[name])
+
+
+def override(config: PCVQ2Config, part: str, values: dict[str, Any]) -> PCVQ2Config:
+    """Replace fields of one part ('vqvae', 'prior', 'codes_stage', 'prior_stage') of a configuration."""
+    if not values:
+        return config
+    current = getattr(config, part)
+    known = {f.name for f in fields(current)}
+    unknown = set(values) - known
+    if unknown:
+        raise KeyError(f"{part} has no field {sorted(unknown)}; known: {', '.join(sorted(known))}")
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return replace(config, **{part: replace(current, **values)})

@@ -1,0 +1,87 @@
+"""The hierarchical prior p(top) p(bottom | top) over code maps: one gated PixelCNN per level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pcvq2.config import PriorConfig
+from pcvq2.pixelcnn import GatedPixelCNN
+from pcvq2.sampling import sample_codes
+from pcvq2.vqvae2 import residual_stack
+
+
+class ContextStack(nn.Module):
+    """Turn all coarser code maps into a context map for the next finer level.
+
+    VQ-VAE-2's "conditioning stack": embed, residual blocks at the nearest coarser resolution, enlarge.
+    """
+
+    def __init__(self, codes: int, coarser: int, config: PriorConfig) -> None:
+        super().__init__()
+        self.embeddings = nn.ModuleList(nn.Embedding(codes, config.channels) for _ in range(coarser))
+        self.enter = nn.Conv2d(config.channels, config.channels, 3, padding=1)
+        self.blocks = residual_stack(config.channels, config.channels, config.context_layers)
+
+    def forward(self, coarser: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+        """Return (B, channels, *size) from code maps (B, h, w), coarsest first."""
+        nearest = coarser[-1].shape[1:]
+        features: Tensor | None = None
+        for codes, embedding in zip(coarser, self.embeddings, strict=True):
+            embedded = F.interpolate(embedding(codes).permute(0, 3, 1, 2), size=nearest)
+            features = embedded if features is None else features + embedded
+        assert features is not None
+        return F.interpolate(self.blocks(self.enter(features)), size=size)
+
+
+class Prior(nn.Module):
+    """Model code maps, coarsest first, each given all coarser ones and optionally a view label (B,)."""
+
+    def __init__(self, config: PriorConfig, *, codes: int, levels: int) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(
+            GatedPixelCNN(
+                codes,
+                channels=config.channels,
+                layers=config.layers,
+                dropout=config.dropout,
+                context_channels=config.channels if level else 0,
+                labels=config.labels,
+            )
+            for level in range(levels)
+        )
+        self.contexts = nn.ModuleList(ContextStack(codes, level, config) for level in range(1, levels))
+
+    def _context(self, level: int, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor | None:
+        return self.contexts[level - 1](maps[:level], size) if level else None
+
+    def nats(self, maps: Sequence[Tensor], label: Tensor | None = None) -> list[Tensor]:
+        """Return -log p of each level's map given the coarser ones, in nats per image: (B,) per level."""
+        result = []
+        for level, (network, codes) in enumerate(zip(self.networks, maps, strict=True)):
+            context = self._context(level, maps, (codes.shape[1], codes.shape[2]))
+            logits = network(codes, context, label)  # (B, K, H, W)
+            result.append(F.cross_entropy(logits, codes, reduction="none").sum((1, 2)))
+        return result
+
+    def loss(self, maps: Sequence[Tensor], label: Tensor | None = None) -> Tensor:
+        """Return the sum over levels of the mean nats per code; the levels share no parameter."""
+        nats = self.nats(maps, label)
+        return torch.stack(
+            [n.mean() / codes[0].numel() for n, codes in zip(nats, maps, strict=True)],
+        ).sum()
+
+    @torch.no_grad()
+    def sample(
+        self, uniforms: Sequence[Tensor], label: Tensor | None = None, temperature: float = 1.0
+    ) -> list[Tensor]:
+        """Draw code maps from uniform numbers in [0, 1), one (B, h, w) tensor per level, coarsest first."""
+        maps: list[Tensor] = []
+        for level, (network, uniform) in enumerate(zip(self.networks, uniforms, strict=True)):
+            context = self._context(level, maps, (uniform.shape[1], uniform.shape[2]))
+            assert isinstance(network, GatedPixelCNN)
+            maps.append(sample_codes(network, uniform, context, label, temperature))
+        return maps

@@ -1,0 +1,180 @@
+"""Exact sampling from a GatedPixelCNN: every feature is computed once and kept where it is needed next.
+
+The idea is that of Ramachandran et al. (2017), *Fast Generation for Convolutional Autoregressive Models*:
+the vertical stack runs once per row, the horizontal stack once per pixel. The layout makes it fast:
+
+- Rows are stored column first, (W + 2, B, 2, C), so the three columns under a kernel are three slices of
+  one buffer and each is a plain matrix (W * B, 2C): matrix products only, no im2col.
+- The 2 is the two rows (for the horizontal stack, the two pixels) under a kernel. The new one is written
+  to slot `row % 2`, over the oldest, and the weights exist in both orders: nothing is ever moved.
+- Everything happens in place, in tiles of the batch that stay in the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from pcvq2.pixelcnn import GatedLayer, GatedPixelCNN
+
+Choose = Callable[[int, int, Tensor], Tensor]  # (row, column, logits (B, codes)) -> codes (B,)
+
+TILE = 128  # maps sampled together: fewer waste the overhead of the calls, more leave the cache
+
+
+def sample_codes(
+    model: GatedPixelCNN,
+    uniforms: Tensor,
+    context: Tensor | None = None,
+    label: Tensor | None = None,
+    temperature: float = 1.0,
+) -> Tensor:
+    """Draw code maps (B, H, W) int64 by inverting the model's cumulative distribution at the uniforms.
+
+    uniforms (B, H, W) in [0, 1), one per pixel: the sample is a function of them alone. Dropout is off and
+    the model's mode is left as it is. Raises ValueError for a temperature that is not positive.
+    """
+    if not temperature > 0:
+        raise ValueError(f"temperature must be positive, got {temperature}")
+    batch, height, width = uniforms.shape
+    codes = torch.empty(uniforms.shape, dtype=torch.int64, device=uniforms.device)
+    sampler: CachedSampler | None = None
+    for tile in torch.arange(batch, device=uniforms.device).tensor_split(-(-batch // TILE)):
+        if sampler is None or sampler.batch != len(tile):
+            sampler = CachedSampler(model, len(tile), height, width, temperature)
+        targets = uniforms[tile].permute(1, 2, 0)[..., None].contiguous()  # (H, W, B, 1)
+
+        def choose(row: int, column: int, logits: Tensor, targets: Tensor = targets) -> Tensor:
+            return invert_cdf(logits, targets[row, column])
+
+        parts = [None if given is None else given[tile] for given in (context, label)]
+        codes[tile] = sampler.decode(choose, *parts)
+    return codes
+
+
+def invert_cdf(logits: Tensor, uniforms: Tensor) -> Tensor:
+    """Return the first code, (B,), whose cumulative probability exceeds its uniform, (B, 1)."""
+    cumulative = torch.softmax(logits, 1).cumsum(1)
+    return torch.searchsorted(cumulative, uniforms * cumulative[:, -1:], right=True)[:, 0]
+
+
+class LayerWeights:
+    """Copy one layer's weights as matrices (in, out), for both slots the new row or pixel may have."""
+
+    def __init__(self, layer: GatedLayer) -> None:
+        old, new = layer.vertical.weight.permute(2, 3, 1, 0).contiguous()  # (column, C, 2C) each
+        self.vertical = torch.cat((new, old), 1), torch.cat((old, new), 1)
+        old, new = layer.horizontal.weight[:, :, 0].permute(2, 1, 0).contiguous()  # (C, 2C) each
+        self.horizontal = torch.cat((new, old)), torch.cat((old, new))
+        self.vertical_to_horizontal = matrix(layer.vertical_to_horizontal)
+        self.residual = matrix(layer.residual)
+
+
+class CachedSampler:
+    """Hold a model's weights and features in the layout above, for B maps of H x W; reusable, not shared."""
+
+    @torch.no_grad()
+    def __init__(
+        self, model: GatedPixelCNN, batch: int, height: int, width: int, temperature: float = 1.0
+    ) -> None:
+        self.model, self.batch, self.height, self.width = model, batch, height, width
+        self.embedding = model.embedding.weight
+        self.layers = [LayerWeights(layer) for layer in model.gated_layers()]
+        self.hidden = matrix(model.hidden)
+        self.output, self.output_bias = matrix(model.output) / temperature, bias(model.output) / temperature
+        depth, channels, empty = len(self.layers), model.channels, self.embedding.new_empty
+        self.v_input = empty(depth + 1, width, batch, 2, channels)
+        self.v_gates = empty(width, batch, 2 * channels)
+        self.h_input = empty(depth + 1, batch, 2, channels)
+        self.h_gates = empty(depth, width, batch, 2 * channels)
+        self.gated = empty(batch, channels)
+        self.steps = [self._views(column) for column in range(width)]
+
+    def _views(self, column: int) -> list[tuple[Tensor, ...]]:
+        """Return what each layer touches at a column; making a view costs as much as a small product."""
+        slot, channels = column % 2, self.model.channels
+        seen = channels if column == 0 else 2 * channels  # there is nothing to the left of column 0
+        now = self.h_input[:, :, slot].unbind()
+        pairs = self.h_input.flatten(2)[:, :, :seen].unbind()
+        gates = self.h_gates[:, column]
+        signal, opening = gates.chunk(2, 2)
+        horizontal = [layer.horizontal[slot][:seen] for layer in self.layers]
+        residual = [layer.residual for layer in self.layers]
+        return list(zip(gates, signal, opening, pairs, horizontal, now, residual, now[1:], strict=False))
+
+    @torch.no_grad()
+    def decode(self, choose: Choose, context: Tensor | None = None, label: Tensor | None = None) -> Tensor:
+        """Build code maps (B, H, W) int64 in raster order, asking `choose` for each pixel's codes."""
+        self._condition(context, label)
+        shape = self.height, self.width, self.batch
+        codes = torch.empty(shape, dtype=torch.int64, device=self.embedding.device)
+        self.v_input[0, :, :, 0] = 0
+        for row in range(self.height):
+            self._vertical(row)
+            self.h_input[0, :, 0] = 0
+            for column in range(self.width):
+                codes[row, column] = choose(row, column, self._horizontal(column))
+                if column + 1 < self.width:
+                    self.h_input[0, :, (column + 1) % 2] = self.embedding[codes[row, column]]
+            self.v_input[0, :, :, (row + 1) % 2] = self.embedding[codes[row]]
+        return codes.permute(2, 0, 1)
+
+    def _condition(self, context: Tensor | None, label: Tensor | None) -> None:
+        """Collect what is added before the gates: per layer a constant (2, B, 2C) and the context's part."""
+        model, split = self.model, (len(self.layers), 2, -1)
+        model.check_condition(context, label)
+        rows = [torch.stack((bias(x.vertical), bias(x.horizontal))) for x in model.gated_layers()]
+        self.constant = torch.stack(rows)[:, :, None].repeat(1, 1, self.batch, 1)  # (layers, 2, B, 2C)
+        self.context: Tensor | None = None
+        if model.context_projection is not None and context is not None:
+            self.constant += bias(model.context_projection).view(split)[:, :, None]
+            self.context = context.permute(2, 3, 0, 1).flatten(1, 2).contiguous()  # (H, W * B, channels)
+            weights = matrix(model.context_projection).unflatten(1, split)
+            self.context_weights = weights.permute(1, 2, 0, 3).contiguous()  # (layers, 2, channels, 2C)
+        if model.label_embedding is not None and label is not None:
+            self.constant += model.label_embedding(label).unflatten(1, split).permute(1, 2, 0, 3)
+
+    def _vertical(self, row: int) -> None:
+        """Run the vertical stack over a row and write all it contributes to the horizontal gates."""
+        slot, channels = row % 2, self.model.channels
+        seen = channels if row == 0 else 2 * channels  # there is nothing above row 0
+        for index, layer in enumerate(self.layers):
+            v_gates, h_gates = self.v_gates, self.h_gates[index]
+            v_gates.copy_(self.constant[index, 0])
+            h_gates.copy_(self.constant[index, 1])
+            if self.context is not None:
+                v_gates.flatten(0, 1).addmm_(self.context[row], self.context_weights[index, 0])
+                h_gates.flatten(0, 1).addmm_(self.context[row], self.context_weights[index, 1])
+            pairs = self.v_input[index].flatten(2)[:, :, :seen]  # (W, B, C or 2C)
+            from_left, from_here, from_right = layer.vertical[slot][:, :seen]
+            v_gates.flatten(0, 1).addmm_(pairs.flatten(0, 1), from_here)
+            v_gates[1:].flatten(0, 1).addmm_(pairs[:-1].flatten(0, 1), from_left)
+            v_gates[:-1].flatten(0, 1).addmm_(pairs[1:].flatten(0, 1), from_right)
+            signal, opening = v_gates.sigmoid_().chunk(2, 2)
+            v, next_v = self.v_input[index : index + 2, :, :, slot]  # (W, B, C)
+            torch.add(v, opening, out=next_v).addcmul_(signal, opening, value=-2)
+            h_gates.flatten(0, 1).addmm_(next_v.flatten(0, 1), layer.vertical_to_horizontal)
+
+    def _horizontal(self, column: int) -> Tensor:
+        """Run the horizontal stack at one pixel; return logits (B, codes), divided by the temperature."""
+        gated = self.gated
+        for gates, signal, opening, pair, horizontal, h, residual, next_h in self.steps[column]:
+            gates.addmm_(pair, horizontal).sigmoid_()
+            torch.addcmul(opening, signal, opening, value=-2, out=gated)
+            torch.addmm(h, gated, residual, out=next_h)
+        features = torch.relu_(self.h_input[-1, :, column % 2])
+        features = torch.addmm(bias(self.model.hidden), features, self.hidden).relu_()
+        return torch.addmm(self.output_bias, features, self.output)
+
+
+def matrix(projection: torch.nn.Conv2d) -> Tensor:
+    """Return the weight of a 1x1 convolution as a contiguous matrix (in, out)."""
+    return projection.weight[:, :, 0, 0].T.contiguous()
+
+
+def bias(convolution: torch.nn.Conv2d) -> Tensor:
+    """Return a bias that is known to exist."""
+    assert convolution.bias is not None
+    return convolution.bias

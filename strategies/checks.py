@@ -1,0 +1,84 @@
+"""One battery every strategy must pass, built in or third-party: `check_strategy(MyStrategy())`."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+
+from strategies.base import STAGES, Likelihoods, StepContext, Strategy
+from strategies.space import AugmentationSpace
+
+_SPACE = AugmentationSpace({"rotation": 30.0, "shift": 0.15, "scale": 0.2, "x_flip": 0.5})
+_STEPS = 8
+
+
+class StrategyError(AssertionError):
+    """A strategy broke a rule of the contract; the message names both."""
+
+
+def _require(ok: bool, strategy: Strategy, rule: str) -> None:
+    if not ok:
+        raise StrategyError(f"strategy {type(strategy).__name__} breaks the rule: {rule}")
+
+
+def check_strategy(make: Callable[[], Strategy], space: AugmentationSpace = _SPACE) -> None:
+    """Run the battery on fresh instances from `make`. Raises StrategyError naming the rule broken.
+
+    Views: right shape, type and range; input untouched; same seed same view; the global generator left
+    alone; identity at strength 0. State: survives JSON and a round trip.
+    """
+    check_schedule(make(), space)
+    for channels in (1, 3):
+        for stage in STAGES:
+            for step in range(0, _STEPS, 3):
+                _check_view(make, channels, StepContext(stage, step, _STEPS, 100 + step, space))
+    _check_state(make, space)
+
+
+def check_schedule(strategy: Strategy, space: AugmentationSpace = _SPACE) -> None:
+    """Check the numbers only (no torch): strengths and probabilities lie in [0, 1] from 0 to 1."""
+    _require(0 <= strategy.validation_share < 1, strategy, "validation_share lies in [0, 1)")
+    for i in range(101):
+        progress = i / 100
+        for name, value in strategy.operation_strengths(progress, space).items():
+            _require(0 <= value <= 1, strategy, f"strength lies in [0, 1]; {name} at {progress}: {value}")
+        chance = strategy.probability(progress)
+        _require(0 <= chance <= 1, strategy, f"probability lies in [0, 1]; at {progress}: {chance}")
+
+
+def _check_view(make: Callable[[], Strategy], channels: int, context: StepContext) -> None:
+    import torch
+
+    generator = torch.Generator().manual_seed(context.seed)
+    images = torch.rand(4, channels, 8, 8, generator=generator)
+    before, random_state, strategy = images.clone(), torch.get_rng_state(), make()
+    view = strategy.augment(images, context)
+    _require(torch.equal(images, before), strategy, "augment leaves its input untouched")
+    _require(torch.equal(torch.get_rng_state(), random_state), strategy, "augment leaves the global generator")
+    _require(view.images.shape == images.shape, strategy, f"views keep the shape {tuple(images.shape)}")
+    _require(view.images.dtype == images.dtype, strategy, "views are float32")
+    ok = bool(torch.isfinite(view.images).all()) and 0 <= view.images.min() and view.images.max() <= 1
+    _require(bool(ok), strategy, "views stay in [0, 1]")
+    again = make().augment(before.clone(), context)
+    _require(torch.equal(view.images, again.images), strategy, "the same seed gives the same view")
+    strengths = strategy.operation_strengths(context.progress, context.space)
+    if not any(strengths.values()) and view.condition is None:
+        _require(torch.equal(view.images, before), strategy, "strength 0 is the identity, bit for bit")
+    if view.condition is not None:
+        ok = view.condition.shape == (4,) and view.condition.dtype == torch.int64
+        _require(ok, strategy, "condition is (B,) int64")
+
+
+def _check_state(make: Callable[[], Strategy], space: AugmentationSpace) -> None:
+    first, second = make(), make()
+    for step in range(1, _STEPS):
+        progress = step / _STEPS
+        first.observe(Likelihoods(progress, rate_train=1.0, rate_validation=2.0, rate_unigram=3.0))
+    state = first.state_dict()
+    _require(state == json.loads(json.dumps(state)), first, "state_dict is plain JSON")
+    second.load_state_dict(copy.deepcopy(state))
+    _require(second.state_dict() == state, first, "load_state_dict restores state_dict")
+    for i in range(11):
+        same = first.operation_strengths(i / 10, space) == second.operation_strengths(i / 10, space)
+        _require(same, first, "a restored strategy goes on as the original would")

@@ -1,0 +1,149 @@
+"""Properties of the gated PixelCNN: strictly causal, no blind spot, normalised."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from pcvq2.pixelcnn import GatedPixelCNN
+
+CODES = 7
+
+
+def build(seed: int = 0, **options: int | float) -> GatedPixelCNN:
+    """Return a model in eval mode whose float64 weights are scaled up, so that no influence can hide."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = GatedPixelCNN(CODES, **{"channels": 16, "layers": 3, **options})
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(1.5)
+    return model.eval().double()
+
+
+def inputs(
+    model: GatedPixelCNN, batch: int, height: int, width: int
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Return random codes, and a context and label if the model takes them."""
+    generator = torch.Generator().manual_seed(1)
+    codes = torch.randint(CODES, (batch, height, width), generator=generator)
+    context = label = None
+    if model.context_channels:
+        context = torch.randn(batch, model.context_channels, height, width, generator=generator).double()
+    if model.labels:
+        label = torch.randint(model.labels, (batch,), generator=generator)
+    return codes, context, label
+
+
+@torch.no_grad()
+def influence(model: GatedPixelCNN, height: int, width: int) -> Tensor:
+    """Return which input pixels move the logits of which outputs, (outputs, inputs) bool, in raster order."""
+    pixels = height * width
+    codes, context, label = inputs(model, 1, height, width)
+    variants = codes.repeat(pixels * (CODES - 1), 1, 1).reshape(pixels, CODES - 1, pixels)
+    for pixel in range(pixels):
+        for change in range(1, CODES):  # every other code, so that two equal effects cannot hide one
+            variants[pixel, change - 1, pixel] = (codes.flatten()[pixel] + change) % CODES
+    batch = pixels * (CODES - 1)
+    everywhere = context if context is None else context.expand(batch, -1, -1, -1)
+    labels = label if label is None else label.expand(batch)
+    changed = model(variants.reshape(batch, height, width), everywhere, labels)
+    moved = (changed - model(codes, context, label)).abs().amax(1)  # (batch, H, W)
+    # The same pixel may round differently in another batch: a real influence is far larger (float64).
+    return (moved.reshape(pixels, CODES - 1, pixels).amax(1) > 1e-10).T
+
+
+OPTIONS = [{}, {"context_channels": 3}, {"labels": 4}, {"context_channels": 2, "labels": 3}]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize(("height", "width"), [(5, 5), (4, 6), (6, 3), (1, 6), (6, 1), (1, 1)])
+def test_logits_depend_on_exactly_the_earlier_pixels(
+    options: dict[str, int], height: int, width: int
+) -> None:
+    """With enough layers everything earlier is seen: strictly causal and no blind spot, in one statement."""
+    model = build(layers=max(height, width) + 1, **options)
+    pixels = height * width
+    earlier = torch.ones(pixels, pixels, dtype=torch.bool).tril(-1)
+    assert torch.equal(influence(model, height, width), earlier)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_few_layers_stay_causal(layers: int) -> None:
+    seen = influence(build(layers=layers), 5, 7)
+    assert not seen.triu().any()
+    assert seen.any()
+
+
+def test_jacobian_is_strictly_causal() -> None:
+    """The gradient of a pixel's logits by the embeddings is exactly zero from that pixel on."""
+    model = build(layers=6)
+    codes, _, _ = inputs(model, 1, 4, 5)
+    embedded: list[Tensor] = []
+    model.embedding.register_forward_hook(
+        lambda module, given, output: embedded.append(output.requires_grad_())
+    )
+    logits = model(codes)[0].flatten(1)  # (codes, pixels)
+    for pixel in range(logits.shape[1]):
+        (gradient,) = torch.autograd.grad(logits[:, pixel].square().sum(), embedded[0], retain_graph=True)
+        sensitivity = gradient.abs().sum(3).flatten()
+        assert (sensitivity[pixel:] == 0).all()
+        assert (sensitivity[:pixel] > 0).all()
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_probabilities_of_all_maps_sum_to_one(options: dict[str, int]) -> None:
+    """The product of the conditionals, summed over every possible 1x3 and 3x1 map, is one."""
+    model = build(**options)
+    every = torch.cartesian_prod(*[torch.arange(CODES)] * 3)
+    for shape in ((1, 3), (3, 1)):
+        maps = every.reshape(-1, *shape)
+        _, context, label = inputs(model, 1, *shape)
+        everywhere = context if context is None else context.expand(len(maps), -1, -1, -1)
+        labels = label if label is None else label.expand(len(maps))
+        with torch.no_grad():
+            logarithms = model(maps, everywhere, labels).log_softmax(1).gather(1, maps[:, None])
+        assert logarithms.sum((1, 2, 3)).exp().sum().item() == pytest.approx(1.0, abs=1e-4)
+
+
+def test_context_and_label_matter_at_every_pixel() -> None:
+    model = build(context_channels=2, labels=3)
+    codes, context, label = inputs(model, 2, 4, 4)
+    assert context is not None
+    assert label is not None
+    with torch.no_grad():
+        base = model(codes, context, label)
+        assert ((model(codes, context + 1, label) - base).abs().amax(1) > 1e-4).all()
+        assert ((model(codes, context, (label + 1) % 3) - base).abs().amax(1) > 1e-4).all()
+
+
+def test_wrong_conditions_are_refused() -> None:
+    codes = torch.zeros(1, 2, 2, dtype=torch.int64)
+    with pytest.raises(ValueError, match="needs a context"):
+        build(context_channels=2)(codes)
+    with pytest.raises(ValueError, match="needs a label"):
+        build(labels=2)(codes)
+    with pytest.raises(ValueError, match="built without context"):
+        build()(codes, torch.zeros(1, 2, 2, 2))
+    with pytest.raises(ValueError, match="built without label"):
+        build()(codes, None, torch.zeros(1, dtype=torch.int64))
+
+
+def test_dropout_acts_in_training_only() -> None:
+    model = build(dropout=0.5)
+    codes, _, _ = inputs(model, 2, 4, 4)
+    assert torch.equal(model(codes), model(codes))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model.train()
+        assert not torch.equal(model(codes), model(codes))
+
+
+def test_every_parameter_learns() -> None:
+    model = build(layers=2, context_channels=2, labels=2)
+    codes, context, label = inputs(model, 4, 5, 5)
+    torch.nn.functional.cross_entropy(model(codes, context, label), codes).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name

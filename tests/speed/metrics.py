@@ -1,0 +1,133 @@
+"""Time the scores against prdc and clean-fid; run as `python tests/speed/metrics.py`.
+
+Prints ratios of medians over interleaved runs in one process, so that other load hits both sides alike.
+For one core, start it under `taskset -c 0` with OPENBLAS_NUM_THREADS=1 (prdc itself starts 8 threads).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import statistics
+import time
+import tracemalloc
+from collections.abc import Callable
+
+import numpy as np
+import scipy
+import sklearn
+from cleanfid import fid as clean_fid
+from prdc import compute_prdc
+
+from benchmark.metrics.distances import frechet_distance, kernel_distance
+from benchmark.metrics.manifold import manifold_scores
+
+Call = Callable[[], object]
+
+
+def medians(rounds: int, *calls: Call) -> list[float]:
+    """Return the median seconds of each call, taking turns."""
+    seconds: list[list[float]] = [[] for _ in calls]
+    for _ in range(rounds):
+        for call, taken in zip(calls, seconds, strict=True):
+            start = time.perf_counter()
+            call()
+            taken.append(time.perf_counter() - start)
+    return [statistics.median(taken) for taken in seconds]
+
+
+def peak_megabytes(call: Call) -> float:
+    """Return the most memory that a call holds at once, beyond what exists already."""
+    tracemalloc.start()
+    call()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 1e6
+
+
+def draw(count: int, dimension: int, decay: float) -> tuple[np.ndarray, np.ndarray]:
+    """Draw two sets of float32 features whose standard deviations fall as i**-decay."""
+    rng = np.random.default_rng(0)
+    spread = np.arange(1, dimension + 1, dtype=np.float32) ** np.float32(-decay)
+    real, generated = rng.standard_normal((2, count, dimension), dtype=np.float32) * spread
+    return real, generated + np.float32(0.02) * spread
+
+
+def compare_manifold(count: int, dimension: int, decay: float, rounds: int) -> None:
+    real, generated = draw(count, dimension, decay)
+
+    def theirs() -> dict[str, float]:
+        with contextlib.redirect_stdout(io.StringIO()):
+            return compute_prdc(real, generated, 5)
+
+    def ours() -> tuple[float, ...]:
+        return manifold_scores(real, generated, k_precision=5, k_density=5)
+
+    expected = [theirs()[name] for name in ("precision", "recall", "density", "coverage")]
+    equal = np.allclose(ours(), expected, rtol=0, atol=1e-12)
+    slow, fast = medians(rounds, theirs, ours)
+    memory = f"{peak_megabytes(ours):.0f} MB instead of {peak_megabytes(theirs):.0f} MB"
+    verdict = "same numbers" if equal else f"DIFFERENT: {ours()} {expected}"
+    name = f"precision/recall/density/coverage, i^-{decay:g}"
+    print(
+        f"| {name} | {count} x {dimension} | prdc | {slow / fast:.1f}x | {fast:.2f} s | {verdict}, {memory} |"
+    )
+
+
+def compare_frechet(count: int, dimension: int, rounds: int) -> None:
+    real, generated = draw(count, dimension, 0.5)
+
+    def theirs() -> float:
+        sets = [x.astype(np.float64) for x in (real, generated)]
+        return clean_fid.frechet_distance(*(s for x in sets for s in (x.mean(0), np.cov(x, rowvar=False))))
+
+    def ours() -> float:
+        return frechet_distance(real, generated)
+
+    error = abs(ours() / theirs() - 1)
+    slow, fast = medians(rounds, theirs, ours)
+    print(
+        f"| Frechet distance | {count} x {dimension} | clean-fid | {slow / fast:.1f}x | {fast:.2f} s "
+        f"| relative difference {error:.0e} |"
+    )
+
+
+def compare_kernel(count: int, dimension: int, rounds: int) -> None:
+    real, generated = draw(count, dimension, 0.0)
+
+    def theirs() -> float:
+        return clean_fid.kernel_distance(real.astype(np.float64), generated.astype(np.float64))
+
+    def ours() -> float:
+        return kernel_distance(real, generated)
+
+    error = abs(ours() - theirs())
+    slow, fast = medians(rounds, theirs, ours)
+    print(
+        f"| kernel distance | {count} x {dimension} | clean-fid | {slow / fast:.1f}x | {fast:.2f} s "
+        f"| difference {error:.0e} |"
+    )
+
+
+def main() -> None:
+    """Print a table of ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=10_000, help="images for the manifold scores")
+    parser.add_argument("--rounds", type=int, default=3)
+    chosen = parser.parse_args()
+    threads = os.environ.get("OPENBLAS_NUM_THREADS", "all")
+    print(f"cores {len(os.sched_getaffinity(0))}, BLAS threads {threads}, numpy {np.__version__},", end=" ")
+    print(f"scipy {scipy.__version__}, scikit-learn {sklearn.__version__}, {chosen.rounds} rounds\n")
+    print("| what | features | against | ratio | ours | agreement |\n|---|---|---|---|---|---|")
+    for decay in (0.0, 0.5):
+        compare_manifold(chosen.count, 2048, decay, chosen.rounds)
+    compare_manifold(chosen.count // 10, 192, 0.5, chosen.rounds)
+    for count, dimension in ((500, 192), (1000, 2048), (5000, 2048)):
+        compare_frechet(count, dimension, chosen.rounds)
+    compare_kernel(1000, 192, chosen.rounds)
+
+
+if __name__ == "__main__":
+    main()
