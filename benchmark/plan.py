@@ -71,7 +71,7 @@ class Trial:
             "validation_images": self.validation_images,
             # `none` draws nothing, so suites with different spaces share it
             "space": {"ranges": dict(self.space.ranges), "padding": self.space.padding} if augments else None,
-            "model": self.model.to_dict(),
+            "model": json.loads(json.dumps(self.model.to_dict())),
             "evaluation": {
                 "extractor": self.extractor,
                 "samples": self.samples,

@@ -8,9 +8,33 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmark.environment import git_commit, processor, versions
 from benchmark.errors import UserError
+from benchmark.plan import SCHEMA_VERSION, Trial
 
 Record = dict[str, Any]
+
+
+def heading(trial: Trial) -> Record:
+    """Return what every record carries, done or failed: which trial, and what it was made with."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "id": trial.id,
+        "dataset": trial.dataset.name,
+        "dataset_fingerprint": trial.fingerprint,
+        "budget": trial.budget,
+        "strategy": trial.strategy.label,
+        "strategy_class": trial.strategy.name.rpartition(":")[2],
+        "seed": trial.seed,
+        "versions": versions(),
+        "hardware": processor(),
+        "git_commit": git_commit(),
+    }
+
+
+def failure(trial: Trial, reason: str, trace: str = "") -> Record:
+    """Return the record of a trial that failed."""
+    return heading(trial) | {"status": "failed", "reason": reason, "traceback": trace}
 
 
 def write_atomic(path: Path, content: bytes) -> None:

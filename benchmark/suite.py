@@ -174,8 +174,8 @@ def _check_names(suite: Suite) -> None:
 
 
 def _explain(file: YamlFile, error: ValidationError) -> UserError:
-    """Turn pydantic's first complaint into place, what, got, allowed."""
-    first = error.errors(include_url=False)[0]
+    """Turn pydantic's first complaint into place, what, got, allowed; a misspelt key also reads as missing."""
+    first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     location = first["loc"]
     named = ".".join(str(part) for part in location) or "the suite"
     if first["type"] == "extra_forbidden":

@@ -13,12 +13,11 @@ import torch
 from torch import Tensor
 
 from benchmark.data import budget_indices, load_dataset
-from benchmark.environment import git_commit, processor, versions
 from benchmark.metrics.extractors import load_extractor
 from benchmark.metrics.memorisation import nearest_index
 from benchmark.metrics.score import score_samples, suffixed
-from benchmark.plan import SCHEMA_VERSION, Trial
-from benchmark.records import Record, Store
+from benchmark.plan import Trial
+from benchmark.records import Record, Store, failure, heading
 from benchmark.views import Views
 from pcvq2 import PCVQ2, FitLog
 from pcvq2.likelihood import BITS_PER_NAT
@@ -39,11 +38,7 @@ def attempt_trial(trial: Trial, store: Store, *, device: str, threads: int, prog
     try:
         record, artifacts = run_trial(trial, store, device=device, threads=threads, progress=progress)
     except Exception as error:
-        record = _heading(trial) | {
-            "status": "failed",
-            "reason": f"{type(error).__name__}: {error}",
-            "traceback": traceback.format_exc(),
-        }
+        record = failure(trial, f"{type(error).__name__}: {error}", traceback.format_exc())
         artifacts = {}
     store.write(record, artifacts)
     return record
@@ -84,7 +79,7 @@ def run_trial(
     scoring_start = time.perf_counter()
     progress("scoring", 0, 1)
     scores, artifacts = _score(trial, subset[:learned], dataset.heldout, samples, reconstructions, device)
-    record = _heading(trial) | {"status": "done", "trial": trial.resolved()} | scores
+    record = heading(trial) | {"status": "done", "trial": trial.resolved()} | scores
     record |= _likelihood(model, train, heldout) | _codes(model, heldout)
     record |= _reconstruction(model, train, heldout, reconstructions)
     record |= views.summary() | _training(trial, log, views)
@@ -107,23 +102,6 @@ def _to_device(images: np.ndarray[Any, np.dtype[np.uint8]], device: str) -> Tens
 
 def _to_numpy(images: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return images.permute(0, 2, 3, 1).cpu().numpy()
-
-
-def _heading(trial: Trial) -> Record:
-    """Return what names a record, done or failed."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "id": trial.id,
-        "dataset": trial.dataset.name,
-        "dataset_fingerprint": trial.fingerprint,
-        "budget": trial.budget,
-        "strategy": trial.strategy.label,
-        "strategy_class": trial.strategy.name.rpartition(":")[2],
-        "seed": trial.seed,
-        "versions": versions(),
-        "hardware": processor(),
-        "git_commit": git_commit(),
-    }
 
 
 def _score(

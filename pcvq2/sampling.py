@@ -41,7 +41,7 @@ def sample_codes(
     batch, height, width = uniforms.shape
     codes = torch.empty(uniforms.shape, dtype=torch.int64, device=uniforms.device)
     sampler: CachedSampler | None = None
-    for tile in torch.arange(batch, device=uniforms.device).tensor_split(-(-batch // TILE)):
+    for tile in torch.arange(batch, device=uniforms.device).tensor_split(max(1, -(-batch // TILE))):
         if sampler is None or sampler.batch != len(tile):
             sampler = CachedSampler(model, len(tile), height, width, temperature)
         targets = uniforms[tile].permute(1, 2, 0)[..., None].contiguous()  # (H, W, B, 1)
@@ -50,7 +50,8 @@ def sample_codes(
             return invert_cdf(logits, targets[row, column])
 
         parts = [None if given is None else given[tile] for given in (context, label)]
-        codes[tile] = sampler.decode(choose, *parts)
+        with torch.autocast(uniforms.device.type, enabled=False):
+            codes[tile] = sampler.decode(choose, *parts)
     return codes
 
 
@@ -75,7 +76,7 @@ class LayerWeights:
 class CachedSampler:
     """Hold a model's weights and features in the layout above, for B maps of H x W; reusable, not shared."""
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def __init__(
         self, model: GatedPixelCNN, batch: int, height: int, width: int, temperature: float = 1.0
     ) -> None:
@@ -104,9 +105,13 @@ class CachedSampler:
         residual = [layer.residual for layer in self.layers]
         return list(zip(gates, signal, opening, pairs, horizontal, now, residual, now[1:], strict=False))
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def decode(self, choose: Choose, context: Tensor | None = None, label: Tensor | None = None) -> Tensor:
-        """Build code maps (B, H, W) int64 in raster order, asking `choose` for each pixel's codes."""
+        """Build code maps (B, H, W) int64 in raster order, asking `choose` for each pixel's codes.
+
+        The logits handed to `choose` are divided by the temperature. What is returned is an inference
+        tensor: copy it before using it in training.
+        """
         self._condition(context, label)
         shape = self.height, self.width, self.batch
         codes = torch.empty(shape, dtype=torch.int64, device=self.embedding.device)
@@ -140,22 +145,28 @@ class CachedSampler:
         """Run the vertical stack over a row and write all it contributes to the horizontal gates."""
         slot, channels = row % 2, self.model.channels
         seen = channels if row == 0 else 2 * channels  # there is nothing above row 0
+        # Before the first code is drawn, maps without a condition are all alike: one stands for all.
+        alike = row == 0 and self.context is None and self.model.label_embedding is None
+        maps = slice(0, 1 if alike else self.batch)
         for index, layer in enumerate(self.layers):
-            v_gates, h_gates = self.v_gates, self.h_gates[index]
-            v_gates.copy_(self.constant[index, 0])
-            h_gates.copy_(self.constant[index, 1])
+            v_gates, h_gates = self.v_gates[:, maps], self.h_gates[index, :, maps]
+            v_gates.copy_(self.constant[index, 0, maps])
+            h_gates.copy_(self.constant[index, 1, maps])
             if self.context is not None:
                 v_gates.flatten(0, 1).addmm_(self.context[row], self.context_weights[index, 0])
                 h_gates.flatten(0, 1).addmm_(self.context[row], self.context_weights[index, 1])
-            pairs = self.v_input[index].flatten(2)[:, :, :seen]  # (W, B, C or 2C)
+            pairs = self.v_input[index, :, maps].flatten(2)[:, :, :seen]  # (W, B, C or 2C)
             from_left, from_here, from_right = layer.vertical[slot][:, :seen]
             v_gates.flatten(0, 1).addmm_(pairs.flatten(0, 1), from_here)
             v_gates[1:].flatten(0, 1).addmm_(pairs[:-1].flatten(0, 1), from_left)
             v_gates[:-1].flatten(0, 1).addmm_(pairs[1:].flatten(0, 1), from_right)
             signal, opening = v_gates.sigmoid_().chunk(2, 2)
-            v, next_v = self.v_input[index : index + 2, :, :, slot]  # (W, B, C)
+            v, next_v = self.v_input[index : index + 2, :, maps, slot]  # (W, B, C)
             torch.add(v, opening, out=next_v).addcmul_(signal, opening, value=-2)
             h_gates.flatten(0, 1).addmm_(next_v.flatten(0, 1), layer.vertical_to_horizontal)
+        if alike:
+            self.v_input[:, :, 1:, slot] = self.v_input[:, :, :1, slot]
+            self.h_gates[:, :, 1:] = self.h_gates[:, :, :1]
 
     def _horizontal(self, column: int) -> Tensor:
         """Run the horizontal stack at one pixel; return logits (B, codes), divided by the temperature."""

@@ -41,7 +41,7 @@ def budget_findings(comparison: Comparison, dataset: str, budget: int) -> list[s
     likelihood = [f"Likelihood: lowest mean held-out bits/dim for `{leader.strategy}`, {said}."]
     likelihood += _against_baseline(comparison, cells, leader)
     likelihood += _against_runner_up(comparison, cells, leader)
-    samples = _samples(cells, leader, protocol_record(comparison.suite, dataset))
+    samples = _samples(comparison, cells, leader)
     cautions = [*_unequal_seeds(cells), *_still_improving(comparison, cells)]
     return [" ".join(part) for part in (likelihood, samples, cautions) if part]
 
@@ -88,6 +88,8 @@ def _against_baseline(comparison: Comparison, cells: Sequence[Cell], leader: Cel
     if leader in paired:
         said = _difference(leader.difference(HEADLINE))
         sentences.append(f"Its paired difference to `{baseline}`: {said}.")
+    elif leader.strategy != baseline:
+        sentences.append(f"It shares no seed with the baseline `{baseline}`.")
     others = [cell for cell in paired if cell is not leader]
     sides: dict[str, list[str]] = {}
     for cell in others:
@@ -148,7 +150,8 @@ def _lowest_at_the_end(record: Record) -> bool:
     return len(curve) > 1 and curve[-1] < min(curve[:-1])
 
 
-def _samples(cells: Sequence[Cell], leader: Cell, record: Record) -> list[str]:
+def _samples(comparison: Comparison, cells: Sequence[Cell], leader: Cell) -> list[str]:
+    record = protocol_record(comparison.suite, leader.dataset)
     by_fid, by_kid = best(cells, "fid"), best(cells, "kid")
     order = [("KID", "kid", by_kid), ("FID", "fid", by_fid)]
     if not few_samples(record):
@@ -160,14 +163,14 @@ def _samples(cells: Sequence[Cell], leader: Cell, record: Record) -> list[str]:
     ]
     if not lowest:
         return []
-    sentences = [f"Samples ({features_phrase(record)}): {'; '.join(lowest)}."]
+    sentences = [f"Samples (extractor {features_phrase(record)}): {'; '.join(lowest)}."]
     if by_fid is None:
         return sentences
     sentences.append(f"Beside that FID: {_company(cells, by_fid)}.")
     if by_fid is not leader:
         fid = f"FID {_said(cells, leader, 'fid')}, " if leader.score("fid").n else ""
         sentences.append(f"The likelihood's leader `{leader.strategy}`: {fid}{_company(cells, leader)}.")
-        sentences += _memorising(by_fid, leader)
+        sentences += _memorising(comparison, by_fid, leader)
     return sentences
 
 
@@ -177,12 +180,16 @@ def _company(cells: Sequence[Cell], cell: Cell) -> str:
     return listed(said) or "neither recall nor a nearest-training ratio was measured"
 
 
-def _memorising(by_fid: Cell, leader: Cell) -> list[str]:
-    ratio, other = by_fid.score("nearest_training_ratio").mean, leader.score("nearest_training_ratio").mean
-    if ratio < min(1.0, other) and by_fid.score("recall").mean < leader.score("recall").mean:
+def _memorising(comparison: Comparison, by_fid: Cell, leader: Cell) -> list[str]:
+    """Warn where paired seeds show FID's favourite nearer to the training images and less diverse."""
+    keys = ("nearest_training_ratio", "recall")
+    found = [comparison.between(key, by_fid, leader) for key in keys]
+    if by_fid.score(keys[0]).mean < 1.0 and all(e.side_of_zero == "below" for e in found):
+        pairs = spread(e.n for e in found)
         return [
-            "A lower FID with lower recall and samples nearer to the training images is the pattern of "
-            "memorising, so that FID alone is no evidence of better samples."
+            f"Against `{leader.strategy}`, `{by_fid.strategy}` has lower recall and samples nearer to the "
+            f"training images (both paired 95 % intervals exclude zero, n = {pairs} pairs): the pattern of "
+            "memorising, so that its lower FID alone is no evidence of better samples."
         ]
     return []
 

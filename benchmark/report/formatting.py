@@ -25,7 +25,7 @@ def decimals_for(estimates: Iterable[Estimate], key: str) -> int:
     sizes = [abs(e.mean) for e in estimates if e.n and e.mean != 0.0]
     least = 3 if key.startswith("bpd") else 0
     if not sizes:
-        return least
+        return max(least, 2)
     return min(max(2 - _magnitude(max(sizes)), 1 - _magnitude(min(sizes)), least), 5)
 
 
@@ -87,11 +87,6 @@ def difference_phrase(found: Estimate, decimals: int) -> str:
 def listed(names: Sequence[str]) -> str:
     """Join names as prose does: a, b and c."""
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
-
-
-def counted(count: int, noun: str) -> str:
-    """Write a count with its noun: 1 seed, 3 seeds."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def spread(counts: Iterable[int]) -> str:

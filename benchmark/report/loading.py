@@ -43,7 +43,7 @@ class SuiteRecords:
     """Hold one suite's plan and its finished records."""
 
     name: str
-    source: str
+    title: str
     command: str
     baseline: str | None
     augmentation_space: Mapping[str, Any]
@@ -104,7 +104,7 @@ def load_suite(manifest_path: Path, runs: Path) -> SuiteRecords:
             records[trial] = outcome
     suite = SuiteRecords(
         name=str(manifest.get("suite") or manifest_path.stem),
-        source=str(manifest.get("source") or ""),
+        title=one_line(manifest.get("title") or ""),
         command=str(manifest.get("command") or ""),
         baseline=manifest.get("baseline"),
         augmentation_space=manifest.get("augmentation_space") or {},

@@ -14,8 +14,8 @@ from benchmark.report.scores import number_in
 from benchmark.report.statistics import Comparison
 from benchmark.report.tables import markdown, protocol_record
 
-# What names a trial; everything else in it is a setting.
-_IDENTITY = ("dataset", "budget", "seed")
+# Parts of a trial that name it or that the report shows in a place of their own.
+_NOT_SETTINGS = ("dataset", "budget", "seed", "space", "validation_images", "dataset_fingerprint")
 
 
 def unfinished_lines(comparison: Comparison) -> list[str]:
@@ -121,7 +121,10 @@ def _strategy_columns(suite: SuiteRecords) -> list[tuple[str, list[str]]]:
 
 def _settings(suite: SuiteRecords) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Split the trials' settings into those shared by all and those that one strategy keeps to itself."""
-    flat = {trial: _flattened(record.get("trial") or {}) for trial, record in suite.records.items()}
+    flat = {}
+    for trial, record in suite.records.items():
+        settings = record.get("trial") or {}
+        flat[trial] = _flattened({key: settings[key] for key in settings if key not in _NOT_SETTINGS})
     shared = _in_common(flat.values())
     own = {}
     for name in suite.strategies:
@@ -133,9 +136,9 @@ def _settings(suite: SuiteRecords) -> tuple[dict[str, Any], dict[str, dict[str, 
 def _flattened(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in settings.items():
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping):
             flat |= _flattened(value, f"{prefix}{key}.")
-        elif f"{prefix}{key}" not in _IDENTITY:
+        elif value is not None:
             flat[f"{prefix}{key}"] = value
     return flat
 
@@ -182,7 +185,8 @@ def _range(records: Iterable[Record], key: str) -> str:
 
 
 def _listed_settings(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} = {_shown(value)}" for key, value in sorted(settings.items())) or "–"
+    named = {key.removeprefix("strategy.").removeprefix("parameters."): v for key, v in settings.items()}
+    return ", ".join(f"{key} {_shown(value)}" for key, value in sorted(named.items()) if key != "name") or "–"
 
 
 def _shown(value: object, most: int = 120) -> str:

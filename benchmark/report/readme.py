@@ -31,7 +31,7 @@ class Caption:
 def readme_text(comparison: Comparison, captions: Sequence[Caption], notes: Sequence[str] = ()) -> str:
     """Return README.md; `notes` name figures that could not be drawn."""
     sections = [
-        ("", [f"# {comparison.suite.name}", "", _status(comparison.suite)]),
+        ("", [f"# {comparison.suite.name}", "", *_status(comparison.suite)]),
         ("Answer", findings(comparison)),
         ("Results", _result_lines(comparison)),
         ("Figures", _figure_lines(captions, notes)),
@@ -44,12 +44,14 @@ def readme_text(comparison: Comparison, captions: Sequence[Caption], notes: Sequ
     return "\n\n".join(block.strip() for block in blocks) + "\n"
 
 
-def _status(suite: SuiteRecords) -> str:
+def _status(suite: SuiteRecords) -> list[str]:
     counts = f"{len(suite.records)} of {len(suite.trials)} trials are done"
     failed, missing = suite.count("failed"), suite.count("missing")
     rest = f"; {failed} failed, {missing} missing ([named below](#failed-and-missing-trials))"
     baseline = f" Baseline: `{suite.baseline}`." if suite.baseline else " No baseline is named."
-    return f"{counts}{rest if failed or missing else ''}.{baseline} Every number: [table.csv](table.csv)."
+    title = [f"*{suite.title}*", ""] if suite.title else []
+    status = f"{counts}{rest if failed or missing else ''}.{baseline} Every number: [table.csv](table.csv)."
+    return [*title, status]
 
 
 def _result_lines(comparison: Comparison) -> list[str]:
@@ -71,19 +73,17 @@ def _result_lines(comparison: Comparison) -> list[str]:
 
 def _table_notes(few: bool) -> list[str]:
     leads = (
-        "KID leads because FID is biased at so few samples, by an amount that depends on the model. "
-        if few
-        else ""
+        "KID leads because FID is biased at so few samples, by an amount the model decides. " if few else ""
     )
     return [
-        "n: seeds with a record; it holds for every number in the row that does not give its own. ± and [ ]: "
-        "95 % Student-t intervals over seeds. Bits/dim are an upper bound: the rate of both code maps plus the "
-        "distortion. The prior's rate is never shown without the codes' perplexity and the reconstruction "
-        "error, because a collapsed codebook has a rate near zero.",
+        "n: seeds with a record; it holds for every number in the row that does not give its own. ± and "
+        "[ ]: 95 % Student-t intervals over seeds. Bits/dim are an upper bound: the rate of both code maps "
+        "plus the distortion. The prior's rate is never shown without the codes' perplexity and the "
+        "reconstruction error, because a collapsed codebook has a rate near zero.",
         "",
         f"{leads}FID rewards memorising at small n: read it with recall and with the nearest-training ratio "
-        "(median distance of samples to their nearest training image over that of held-out images: "
-        "below 1, samples lie nearer to the training images than held-out images do).",
+        "(median distance of samples to their nearest training image over that of held-out images: below 1, "
+        "samples lie nearer to the training images than held-out images do).",
     ]
 
 
@@ -118,9 +118,10 @@ def _figure_lines(captions: Sequence[Caption], notes: Sequence[str]) -> list[str
 def _reproduce_lines(comparison: Comparison) -> list[str]:
     suite = comparison.suite
     found = commits(comparison)
-    checkout = [f"git checkout {found[0]}"] if len(found) == 1 else []
+    checkout = [f"git checkout {found[0].removesuffix('-dirty')}"] if len(found) == 1 else []
+    if checkout and found[0].endswith("-dirty"):
+        checkout.append("# the records were made with uncommitted changes on top of this commit")
     if len(found) > 1:
         checkout = [f"# the records come from {len(found)} commits, listed above"]
-    report = [f"bench report {suite.source}"] if suite.source else []
     command = [suite.command] if suite.command else []
-    return ["```sh", *checkout, *command, *report, "```"]
+    return ["```sh", *checkout, *command, f"bench report {suite.name}", "```"]

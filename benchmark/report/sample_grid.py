@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,7 @@ def load_images(runs: Path, trial_id: str) -> dict[str, Images] | None:
         with np.load(path, allow_pickle=False) as stored:
             names = ("samples", "nearest_train", "heldout", "reconstructions")
             return {name: np.asarray(stored[name], dtype=np.uint8) for name in names}
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error):
         return None
 
 

@@ -20,7 +20,10 @@ SETTINGS = frozenset(
         "samples",
         "references",
         "codebook_size",
+        "codes_steps",
         "prior_steps",
+        "score_images",
+        "rfid_images",
         "cpu_threads",
     }
 )
@@ -33,9 +36,19 @@ class Score:
     key: str
     title: str
     better: str = ""
-    of_features: bool = False  # depends on the extractor and on the number of samples
 
 
+# Measured twice: in the features of the suite's extractor and, with the suffix _pixels, on pixels.
+_OF_FEATURES = (
+    Score("kid", "KID", "lower"),
+    Score("fid", "FID", "lower"),
+    Score("nearest_training_ratio", "nearest-training ratio"),
+    Score("precision", "precision", "higher"),
+    Score("recall", "recall", "higher"),
+    Score("density", "density", "higher"),
+    Score("coverage", "coverage", "higher"),
+    Score("rfid", "reconstruction FID", "lower"),
+)
 _CATALOGUE = (
     Score("bpd_heldout", "bits/dim, held-out", "lower"),
     Score("bpd_train", "bits/dim, training images", "lower"),
@@ -44,21 +57,12 @@ _CATALOGUE = (
     Score("rate_train_bpd", "prior's rate, training images, bits/dim", "lower"),
     Score("rate_top_bpd", "rate of the top codes, bits/dim", "lower"),
     Score("rate_bottom_bpd", "rate of the bottom codes, bits/dim", "lower"),
+    Score("rate_top_train_bpd", "rate of the top codes, training images, bits/dim", "lower"),
+    Score("rate_bottom_train_bpd", "rate of the bottom codes, training images, bits/dim", "lower"),
     Score("distortion_bpd", "distortion, held-out, bits/dim", "lower"),
     Score("distortion_train_bpd", "distortion, training images, bits/dim", "lower"),
-    Score("kid", "KID", "lower", of_features=True),
-    Score("fid", "FID", "lower", of_features=True),
-    Score("nearest_training_ratio", "nearest-training ratio", of_features=True),
-    Score("precision", "precision", "higher", of_features=True),
-    Score("recall", "recall", "higher", of_features=True),
-    Score("density", "density", "higher", of_features=True),
-    Score("coverage", "coverage", "higher", of_features=True),
-    Score("rfid", "reconstruction FID", "lower", of_features=True),
-    Score("kid_pixels", "KID, pixels", "lower"),
-    Score("fid_pixels", "FID, pixels", "lower"),
-    Score("precision_pixels", "precision, pixels", "higher"),
-    Score("recall_pixels", "recall, pixels", "higher"),
-    Score("rfid_pixels", "reconstruction FID, pixels", "lower"),
+    *_OF_FEATURES,
+    *(Score(f"{known.key}_pixels", f"{known.title}, pixels", known.better) for known in _OF_FEATURES),
     Score("reconstruction_mse", "reconstruction MSE", "lower"),
     Score("reconstruction_mse_train", "reconstruction MSE, training images", "lower"),
     Score("perplexity_top", "perplexity, top"),
@@ -66,6 +70,8 @@ _CATALOGUE = (
     Score("codes_used_top", "codes used, top"),
     Score("codes_used_bottom", "codes used, bottom"),
     Score("mean_strength", "mean strength"),
+    Score("mean_strength_codes", "mean strength, stage codes"),
+    Score("mean_strength_prior", "mean strength, stage prior"),
     Score("augmented_share", "augmented share"),
     Score("selected_step", "selected step"),
     Score("validation_images", "validation images"),

@@ -21,7 +21,7 @@ _SAMPLES = {"kid": "KID", "fid": "FID", "nearest_training_ratio": "near", "recal
 
 
 def print_table(summary: ReportSummary, console: Console) -> None:
-    """Print one table per dataset, then what is unfinished and where the report lies."""
+    """Print one table per dataset, then how many trials it rests on and how to read it."""
     comparison = summary.comparison
     for dataset in comparison.suite.datasets:
         console.print(_table(comparison, dataset))
@@ -31,7 +31,6 @@ def print_table(summary: ReportSummary, console: Console) -> None:
         "n: seeds; pairs: seeds shared with the baseline; \\[ ]: 95 % Student-t interval over seeds."
     )
     console.print("near: median distance of samples to the nearest training image; held-out images = 1.")
-    console.print(f"Report: {escape(str(summary.readme))}", highlight=False, soft_wrap=True)
 
 
 def _table(comparison: Comparison, dataset: str) -> Table:

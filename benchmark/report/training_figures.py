@@ -88,12 +88,13 @@ def _draw_strength(axis: Axes, suite: SuiteRecords, dataset: str, name: str, sty
             if not steps:
                 continue
             total = record.get("prior_steps") or steps[-1] or 1
-            curve = (tuple(step / total for step in steps), tuple(strength))
+            curve = (0.0, *(step / total for step in steps)), (strength[0], *strength)
             curves.setdefault(curve, place)
     for (shares, strengths), place in curves.items():
         line = LINES[place % len(LINES)] if len(curves) > 1 else "-"
         width = 1.2 if len(curves) > 1 else 2.0
-        axis.plot(shares, strengths, color=style.color, linestyle=line, linewidth=width, clip_on=False)
+        (drawn,) = axis.plot(shares, strengths, color=style.color, linestyle=line, linewidth=width)
+        drawn.set(drawstyle="steps-pre", clip_on=False)
     if not curves:
         axis.text(0.5, 0.5, "no curve", ha="center", color=GREY)
     _heading(axis, name, 5)

@@ -122,8 +122,9 @@ _BUDGETS = (
     "goes on beyond it."
 )
 _STRENGTH = (
-    "augmentation strength over the training of the prior. A strategy whose strength is the same in every "
-    "trial has one line; any other has one per budget and seed."
+    "augmentation strength over the training of the prior. Strength as recorded at each evaluation is drawn "
+    "over the steps before it. A strategy whose strength is the same in every trial has one line; any other "
+    "has one per budget and seed."
 )
 _LEARNING = (
     "the prior's rate over training. Both code maps; held-out images solid, training images dashed, one line "

@@ -140,6 +140,50 @@ def test_sampling_has_no_side_effects() -> None:
     assert torch.equal(first, sample_codes(model.eval(), uniforms))  # dropout was off
 
 
+def test_samples_are_ordinary_tensors_that_can_be_trained_on() -> None:
+    model = build()
+    drawn = sample_codes(model, draws(model, 2, 3, 3)[0])
+    torch.nn.functional.cross_entropy(model(drawn), drawn).backward()
+    assert model.embedding.weight.grad is not None
+
+
+def test_autocast_does_not_reach_the_sampler() -> None:
+    model = build(context_channels=2)
+    given = draws(model, 3, 4, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = sample_codes(model, *given)
+    assert torch.equal(inside, sample_codes(model, *given))
+
+
+def test_no_maps_are_asked_for() -> None:
+    assert sample_codes(build(), torch.rand(0, 3, 2)).shape == (0, 3, 2)
+
+
+def test_a_sampler_can_be_used_again() -> None:
+    """Whatever an earlier call left in the buffers does not matter."""
+    model = build(labels=4)
+    uniforms, _, label = draws(model, 3, 4, 5)
+    sampler = CachedSampler(model, *uniforms.shape)
+
+    def choose(row: int, column: int, logits: Tensor) -> Tensor:
+        return invert_cdf(logits, uniforms[:, row, column, None])
+
+    first = sampler.decode(choose, label=label)
+    sampler.decode(
+        lambda row, column, logits: logits.argmin(1), label=label.flip(0) if label is not None else None
+    )
+    assert torch.equal(sampler.decode(choose, label=label), first)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_sampling_on_a_gpu() -> None:
+    model = build(context_channels=2, labels=3).eval()
+    given = draws(model, 5, 4, 6)
+    on_gpu = sample_codes(model.cuda(), *[x if x is None else x.cuda() for x in given])
+    assert on_gpu.is_cuda
+    assert (on_gpu.cpu() == naive_sample(model.cpu(), *given)).float().mean() > 0.9  # sums round differently
+
+
 def test_changed_weights_change_the_next_sample() -> None:
     """Nothing derived from the weights may outlive a call."""
     model = build()

@@ -1,6 +1,7 @@
 """Time the cached sampler against one full forward pass per pixel; run as `python tests/speed/sampling.py`.
 
-Prints ratios of medians over interleaved runs in one process, so that other load hits both sides alike.
+Prints ratios of medians over interleaved runs in one process, so that other load hits both sides alike, and
+counts processor seconds: on one thread they are the wall seconds of an idle machine.
 """
 
 from __future__ import annotations
@@ -24,17 +25,24 @@ def medians(rounds: int, *calls: Callable[[], object]) -> list[float]:
     seconds: list[list[float]] = [[] for _ in calls]
     for _ in range(rounds + 1):
         for call, taken in zip(calls, seconds, strict=True):
-            start = time.perf_counter()
+            start = time.process_time()
             call()
-            taken.append(time.perf_counter() - start)
+            taken.append(time.process_time() - start)
     return [statistics.median(taken[1:]) for taken in seconds]
 
 
-def needed_operations(context_channels: int) -> int:
-    """Return the floating-point operations that one pixel of one map needs when nothing is computed twice."""
-    c = CHANNELS
-    layer = 12 * c * c + 4 * c * c + 2 * c * c + c * c + 4 * c * context_channels
-    return 2 * (LAYERS * layer + c * c + c * CODES)
+def needed_operations(size: int, context_channels: int) -> float:
+    """Return the floating-point operations per map that remain when nothing is computed twice."""
+    c, pixels = CHANNELS, size * size
+    # Two of the 3 * size columns under the kernels lie outside. Nothing is above row 0, which is moreover the
+    # same for all maps when there is no context; nothing is to the left of column 0.
+    rows = size - 1 / 2 if context_channels else size - 1
+    vertical = 12 * c * c * (size - 2 / 3) * rows + 2 * c * c * size * (
+        size if context_channels else size - 1
+    )
+    horizontal = 4 * c * c * size * (size - 1 / 2) + c * c * pixels
+    head = (c * c + c * CODES) * pixels
+    return 2 * (LAYERS * (vertical + horizontal + 4 * c * context_channels * pixels) + head)
 
 
 def square_product() -> Callable[[], object]:
@@ -45,7 +53,7 @@ def square_product() -> Callable[[], object]:
 
 @torch.no_grad()
 def compare(size: int, batch: int, rounds: int, context_channels: int = 0) -> tuple[float, float]:
-    """Return how many times faster than naive sampling is, and its share of the rate of a square product."""
+    """Return how many times slower naive sampling is, and the sampler's share of the rate of a product."""
     model = GatedPixelCNN(CODES, channels=CHANNELS, layers=LAYERS, context_channels=context_channels).eval()
     uniforms = torch.rand(batch, size, size)
     context = torch.randn(batch, context_channels, size, size) if context_channels else None
@@ -57,7 +65,7 @@ def compare(size: int, batch: int, rounds: int, context_channels: int = 0) -> tu
         lambda: sample_codes(model, uniforms, context),
         square_product(),
     )
-    rate = batch * size * size * needed_operations(context_channels) / cached
+    rate = batch * needed_operations(size, context_channels) / cached
     return one_pass * size * size / cached, rate / (2 * 1024**3 / product)
 
 
@@ -70,16 +78,16 @@ def drawing_share(size: int, batch: int, rounds: int) -> float:
 
     def choose(row: int, column: int, logits: torch.Tensor) -> torch.Tensor:
         nonlocal drawing
-        start = time.perf_counter()
+        start = time.process_time()
         codes = invert_cdf(logits, uniforms)
-        drawing += time.perf_counter() - start
+        drawing += time.process_time() - start
         return codes
 
     shares = []
     for _ in range(rounds + 1):
-        drawing, start = 0.0, time.perf_counter()
+        drawing, start = 0.0, time.process_time()
         sampler.decode(choose)
-        shares.append(drawing / (time.perf_counter() - start))
+        shares.append(drawing / (time.process_time() - start))
     return statistics.median(shares[1:])
 
 
@@ -99,10 +107,8 @@ def main() -> None:
         for context_channels in (0, CONTEXT):
             for batch in options.batches:
                 ratio, share = compare(size, batch, options.rounds, context_channels)
-                print(
-                    f"| {size}x{size} | {context_channels or 'none'} | {batch} | {ratio:.0f} x | {share:.0%} |",
-                    flush=True,
-                )
+                place = f"| {size}x{size} | {context_channels or 'none'} | {batch} "
+                print(f"{place}| {ratio:.0f} x | {share:.0%} |", flush=True)
     print("\n| code map | batch | drawing's share of the sampling time |\n|---|---|---|")
     for size in options.sizes[:2]:
         for batch in options.batches:

@@ -1,0 +1,41 @@
+# Two commands: `make demo` (from question to report) and `make test`. Both build .venv when it is missing.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint format speed clean
+
+demo: .venv/installed
+	$(BIN)/bench run suites/limited_data.yaml
+	$(BIN)/bench report limited_data
+	@echo "The report lies in reports/limited_data/README.md"
+
+test: .venv/installed-for-tests
+	$(BIN)/pytest -n 2
+
+lint: .venv/installed-for-tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: .venv/installed-for-tests
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+speed: .venv/installed-for-tests
+	@for script in tests/speed/*.py; do $(BIN)/python $$script || exit 1; done
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  (echo "error: Python 3.11 or newer is needed; name one: make PYTHON=python3.12" && exit 2)
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/installed-for-tests: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,lint]'
+	@touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

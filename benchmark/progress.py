@@ -1,0 +1,176 @@
+"""Show a run as it goes: a live table on a terminal, plain lines elsewhere, and an ETA from measured work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from benchmark.plan import Trial
+from benchmark.records import Record
+
+Clock = Callable[[], float]
+
+# cost of a step of stage `codes` and of all scoring, in steps of stage `prior` (digits, two cores)
+_CODES_STEP, _SCORING = 0.4, 30.0
+_LINE_SECONDS = 30.0
+
+
+def codes_group(trial: Trial) -> tuple[object, ...] | None:
+    """Name the auto-encoder a trial shares; None when it trains its own."""
+    if "codes" in trial.strategy.stages and trial.strategy.name != "none":
+        return None
+    model = trial.model
+    return (trial.fingerprint, trial.budget, trial.seed, model.size, model.vqvae, model.codes_stage)
+
+
+def work_of(trials: Iterable[Trial]) -> dict[str, float]:
+    """Estimate each trial's work in steps of the stage prior; a shared auto-encoder counts once."""
+    seen: set[tuple[object, ...]] = set()
+    work = {}
+    for trial in trials:
+        group = codes_group(trial)
+        own = group is None or group not in seen
+        if group is not None:
+            seen.add(group)
+        codes = _CODES_STEP * trial.model.codes_stage.steps if own else 0.0
+        work[trial.id] = codes + trial.model.prior_stage.steps + _SCORING
+    return work
+
+
+@dataclass
+class Running:
+    """Where one running trial stands."""
+
+    stage: str = "starting"
+    step: int = 0
+    steps: int = 0
+    done_work: float = 0.0
+
+
+@dataclass
+class Run:
+    """Count a run's trials and estimate when it ends; knows nothing of terminals."""
+
+    trials: Sequence[Trial]
+    clock: Clock = time.monotonic
+    running: dict[str, Running] = field(default_factory=dict)
+    done: int = 0
+    failed: list[Record] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.started = self.clock()
+        self.work = work_of(self.trials)
+        self.titles = {trial.id: trial.title for trial in self.trials}
+        self._models = {trial.id: trial.model for trial in self.trials}
+        self._finished_work = 0.0
+        self._first_step: float | None = None
+
+    def step(self, trial_id: str, stage: str, step: int, steps: int) -> None:
+        """Note that a trial has done `step` of `steps` in a stage."""
+        if self._first_step is None:
+            self._first_step = self.clock()  # start-up of the workers is not work
+        done = 0.0
+        if stage == "codes":
+            done = min(_CODES_STEP * step, self.work[trial_id])
+        elif stage == "prior":
+            before = self.work[trial_id] - self._models[trial_id].prior_stage.steps - _SCORING
+            done = before + step
+        else:
+            done = self.work[trial_id] - _SCORING
+        self.running[trial_id] = Running(stage, step, steps, done)
+
+    def end(self, record: Record) -> None:
+        """Note that a trial has ended."""
+        self.running.pop(record["id"], None)
+        self._finished_work += self.work[record["id"]]
+        if record["status"] == "done":
+            self.done += 1
+        else:
+            self.failed.append(record)
+
+    @property
+    def share(self) -> float:
+        """Return the share of the work that is done."""
+        done = self._finished_work + sum(r.done_work for r in self.running.values())
+        return done / max(1e-9, sum(self.work.values()))
+
+    @property
+    def eta_seconds(self) -> float | None:
+        """Return the seconds left at the mean rate so far; None until a fiftieth of the work is measured."""
+        if self._first_step is None or self.share < 0.02:
+            return None
+        return (self.clock() - self._first_step) * (1 - self.share) / self.share
+
+    def line(self) -> str:
+        """Return the state in one line."""
+        failed = f", {len(self.failed)} failed" if self.failed else ""
+        left = len(self.trials) - self.done - len(self.failed)
+        elapsed = clock_time(self.clock() - self.started)
+        eta = self.eta_seconds
+        return (
+            f"{self.done}/{len(self.trials)} done{failed}, {left} to go, {elapsed} elapsed, "
+            f"{'about ' + clock_time(eta) + ' left' if eta is not None else 'measuring the pace'}"
+        )
+
+
+def clock_time(seconds: float) -> str:
+    """Write seconds as m:ss or h:mm:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class Display:
+    """Draw a Run: live on a terminal, otherwise a line per ended trial and one every half minute."""
+
+    def __init__(self, run: Run, console: Console) -> None:
+        self.run, self.console = run, console
+        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4, transient=True)
+        self._last_line = run.clock()
+
+    def __enter__(self) -> Display:
+        if self.console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.console.is_terminal:
+            self._live.stop()
+
+    def step(self, trial_id: str, stage: str, step: int, steps: int) -> None:
+        """Pass progress on; print a line now and then where there is no live view."""
+        self.run.step(trial_id, stage, step, steps)
+        if not self.console.is_terminal and self.run.clock() - self._last_line >= _LINE_SECONDS:
+            self._print(self.run.line())
+
+    def end(self, record: Record) -> None:
+        """Pass the end of a trial on and print its line."""
+        self.run.end(record)
+        title = self.run.titles[record["id"]]
+        if record["status"] == "done":
+            outcome = f"{record['bpd_heldout']:.3f} bits/dim held-out, {record['wall_seconds']:.0f} s"
+        else:
+            outcome = f"FAILED: {record['reason']}"
+        self._print(f"{title}: {outcome}  ({self.run.line()})")
+
+    def _print(self, line: str) -> None:
+        self._last_line = self.run.clock()
+        self.console.print(Text(line), soft_wrap=True)
+
+    def _render(self) -> Group:
+        table = Table.grid(padding=(0, 2))
+        for trial_id, running in sorted(self.run.running.items()):
+            steps = f"{running.step}/{running.steps}" if running.steps > 1 else ""
+            table.add_row(self.run.titles[trial_id], running.stage, steps)
+        bar = ProgressBar(total=1.0, completed=min(1.0, self.run.share), width=40)
+        return Group(table, bar, Text(self.run.line()))

@@ -1,0 +1,140 @@
+"""Mistakes in a suite: two lines that say where, what, and what was meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmark.errors import UserError
+from benchmark.plan import plan_trials
+from benchmark.suite import load_suite
+
+
+def complaint(path: Path, text: str) -> str:
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        plan_trials(load_suite(path))
+    message = str(caught.value)
+    assert message.count("\n") == 1, message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        ("seeds: [0]", "seed: [0]", 4, "key 'seed' is unknown\nDid you mean 'seeds'?"),
+        ("budgets: [20]", "budgets: [20]\nbudgets: [30]", 4, "duplicate key"),
+        ("budgets: [20]", "budgets: [sixty]", 3, "valid integer"),
+        ("budgets: [20]", "budgets: [0]", 3, "greater than or equal to 2"),
+        ("budgets: [20]", "budgets: [20, 9000]", 3, "larger than dataset 'digits'"),
+        ("budgets: [20]", "budgets: [20, 20]", 3, "stands twice"),
+        ("name: phased", "name: phazed", 7, "strategy 'phazed' is unknown\nDid you mean 'phased'?"),
+        ("{name: phased, stages", "{name: phased, strength: 1, stages", 7, "Did you mean 'strengths'?"),
+        ("{name: phased, stages", "{name: phased, strengths: [2, 0], stages", 7, "refuses its parameters"),
+        ("stages: [prior]", "stages: [priors]", 7, "'codes' or 'prior'"),
+        ("source: digits", "source: digitz", 2, "Did you mean 'digits'?"),
+        ("source: digits", "source: 'folder:nowhere'", 2, "no such folder"),
+        ("rotation: 30", "rotatoin: 30", 8, "Did you mean 'rotation'?"),
+        ("rotation: 30", "rotation: 300", 8, "outside [0, 180]"),
+        ("rotation: 30", "rotation: wide", 8, "degrees"),
+        ("preset: tiny", "preset: tinny", 10, "Did you mean 'tiny'?"),
+        ("hidden: 8,", "hiden: 8,", 11, "hiden"),
+        ("steps: 6, batch: 8}", "steps: 0, batch: 8}", 14, "steps must be positive"),
+        ("model:", "evaluation: {metrics: [fid, recal]}\nmodel:", 9, "Did you mean 'recall'?"),
+        ("model:", "evaluation: {extractor: incepton}\nmodel:", 9, "Did you mean 'inception'?"),
+        ("model:", "baseline: constant\nmodel:", 9, "baseline 'constant' is unknown"),
+        ("- none", "- none\n  - none", 7, "give one of them a `label`"),
+        ("budgets: [20]", "budgets: [20", 4, "not valid YAML"),
+    ],
+)
+def test_a_mistake_is_explained_where_it_stands(
+    tmp_path: Path, suite_text: str, old: str, new: str, line: int, said: str
+) -> None:
+    assert old in suite_text
+    path = tmp_path / "tiny.yaml"
+    message = complaint(path, suite_text.replace(old, new, 1))
+    assert message.startswith(f"{path}:{line}: "), message
+    assert said in message, message
+
+
+def test_a_missing_key_is_named(tmp_path: Path, suite_text: str) -> None:
+    assert "'budgets' is missing" in complaint(tmp_path / "a.yaml", suite_text.replace("budgets: [20]\n", ""))
+
+
+def test_a_missing_file_and_a_list_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such file"):
+        load_suite(tmp_path / "none.yaml")
+    assert "mapping" in complaint(tmp_path / "a.yaml", "- 1\n")
+
+
+def test_yaml_is_1_2(tmp_path: Path, suite_text: str) -> None:
+    path = tmp_path / "tiny.yaml"
+    text = suite_text.replace("codes: {steps: 6,", "codes: {learning_rate: 1e-4, steps: 6,")
+    path.write_text(text.replace("name: digits,", "name: off,"))
+    suite = load_suite(path)
+    assert suite.settings.training.codes["learning_rate"] == 1e-4
+    assert suite.settings.datasets[0].name == "off"
+
+
+def test_a_plugin_that_raises_is_named_with_its_error(tmp_path: Path, suite_text: str) -> None:
+    (tmp_path / "mine.py").write_text("raise RuntimeError('not today')\n")
+    message = complaint(tmp_path / "a.yaml", suite_text.replace("name: phased", "name: ./mine.py:Mine"))
+    assert "'./mine.py:Mine' cannot be loaded\nRuntimeError: not today" in message
+
+
+def test_trials_are_the_product_and_ids_are_content(suite_file: Path, suite_text: str) -> None:
+    suite_file.write_text(suite_text.replace("[20]", "[20, 30]").replace("seeds: [0]", "seeds: [0, 1, 2]"))
+    trials = plan_trials(load_suite(suite_file))
+    assert len({t.id for t in trials}) == len(trials) == 2 * 2 * 3
+    again = plan_trials(load_suite(suite_file))
+    assert [t.id for t in trials] == [t.id for t in again]
+
+
+def ids(path: Path, text: str) -> list[str]:
+    path.write_text(text)
+    return [t.id for t in plan_trials(load_suite(path))]
+
+
+def test_what_decides_the_outcome_changes_the_id_and_names_do_not(tmp_path: Path, suite_text: str) -> None:
+    base = ids(tmp_path / "a.yaml", suite_text)
+    assert ids(tmp_path / "b.yaml", suite_text.replace("name: digits", "name: zahlen")) == base
+    assert ids(tmp_path / "b.yaml", suite_text.replace("stages: [prior]", "stages: [prior], label: x")) == base
+    for old, new in (("steps: 6", "steps: 7"), ("heldout: 40", "heldout: 41"), ("seeds: [0]", "seeds: [1]")):
+        assert not set(ids(tmp_path / "b.yaml", suite_text.replace(old, new, 1))) & set(base), (old, new)
+    other_space = ids(tmp_path / "b.yaml", suite_text.replace("rotation: 30", "rotation: 20"))
+    assert other_space[0] == base[0], "`none` draws nothing: suites with different spaces share it"
+    assert other_space[1] != base[1]
+
+
+def test_a_plugin_file_is_part_of_the_id(tmp_path: Path, suite_text: str) -> None:
+    code = "from strategies import Strategy\nclass Mine(Strategy):\n    def strength(self, progress):\n        return {}\n"
+    text = suite_text.replace("name: phased", "name: ./mine.py:Mine")
+    (tmp_path / "mine.py").write_text(code.format(0.5))
+    one = ids(tmp_path / "a.yaml", text)
+    (tmp_path / "mine.py").write_text(code.format(0.6))
+    assert ids(tmp_path / "a.yaml", text)[1] != one[1]
+
+
+def test_validation_images_come_out_of_the_budget(tmp_path: Path, suite_text: str) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        suite_text.replace(
+            "  - none\n",
+            "  - none\n  - {name: adaptive, validation_share: 0.25}\n"
+            "  - {name: none, label: stopped, training: {selection: best_validation}}\n",
+        )
+    )
+    counts = {t.strategy.label: t.validation_images for t in plan_trials(load_suite(path))}
+    assert counts == {"none": 0, "adaptive": 5, "stopped": 4, "phased": 0}
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "suites").glob("*.yaml")), ids=lambda p: p.stem)
+def test_the_suites_that_come_along_are_valid(path: Path) -> None:
+    suite = load_suite(path)
+    try:
+        assert plan_trials(suite)
+    except UserError as error:
+        if "no such file" not in str(error):
+            raise
+        pytest.skip(f"SKIPPED LOUDLY: {error.message}")

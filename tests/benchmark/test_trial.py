@@ -1,0 +1,123 @@
+"""One trial end to end: the record's keys, fairness between strategies, failures as records."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.plan import Trial, plan_trials
+from benchmark.records import Store
+from benchmark.suite import load_suite
+from benchmark.trial import attempt_trial, run_trial, seed_for
+
+PROMISED = """id status dataset budget strategy seed extractor fid kid precision recall rfid bpd_train bpd_heldout
+    rate_top_bpd rate_bottom_bpd distortion_bpd perplexity_top perplexity_bottom images_seen wall_seconds versions
+    git_commit""".split()
+
+
+def silent(stage: str, step: int, steps: int) -> None:
+    pass
+
+
+def trials_of(path: Path, text: str) -> dict[str, Trial]:
+    path.write_text(text)
+    return {trial.strategy.label: trial for trial in plan_trials(load_suite(path))}
+
+
+def attempt(trial: Trial, runs: Path) -> dict[str, object]:
+    return attempt_trial(trial, Store(runs), device="cpu", threads=1, progress=silent)
+
+
+def test_a_record_has_what_was_promised_and_adds_up(tmp_path: Path, suite_text: str) -> None:
+    trial = trials_of(tmp_path / "a.yaml", suite_text)["phased"]
+    stages = []
+    store = Store(tmp_path / "runs")
+    record, artifacts = run_trial(
+        trial, store, device="cpu", threads=1, progress=lambda stage, step, steps: stages.append(stage)
+    )
+    assert set(PROMISED) <= set(record)
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert record["status"] == "done"
+    ledger = record["rate_top_bpd"] + record["rate_bottom_bpd"] + record["distortion_bpd"]
+    assert record["bpd_heldout"] == pytest.approx(ledger, rel=1e-5)
+    assert record["bpd_gap"] == record["bpd_heldout"] - record["bpd_train"]
+    assert record["images_seen"] == 6 * 8 + 6 * 8
+    assert record["samples"] == record["references"] == 40
+    assert dict.fromkeys(stages) == dict.fromkeys(["codes", "prior", "sampling", "scoring"])
+    curve = [record[k] for k in record if k.startswith("curve_")]
+    assert {len(values) for values in curve} == {2}
+    images = np.load(io.BytesIO(artifacts["images.npz"]))
+    assert {k: images[k].shape for k in images} == dict.fromkeys(
+        ("samples", "nearest_train", "heldout", "reconstructions"), (32, 16, 16, 1)
+    )
+    assert (store.model_path(trial.id) / "model.safetensors").is_file()
+
+
+def test_the_same_trial_gives_the_same_record_again(tmp_path: Path, suite_text: str) -> None:
+    trial = trials_of(tmp_path / "a.yaml", suite_text)["phased"]
+    one, other = attempt(trial, tmp_path / "one"), attempt(trial, tmp_path / "other")
+    differ = {k for k in one if one[k] != other[k]}
+    assert differ <= {k for k in one if k.endswith("_seconds")} | {"finished_at"}
+
+
+def test_strategies_of_a_pair_share_auto_encoder_seeds_and_reconstructions(tmp_path: Path, suite_text: str) -> None:
+    text = suite_text.replace("  - none\n", "  - none\n  - {name: adaptive, stages: [prior]}\n")
+    trials = trials_of(tmp_path / "a.yaml", text)
+    records = {label: attempt(trial, tmp_path / "runs") for label, trial in trials.items()}
+    assert [r["codes_shared"] for r in records.values()] == [False, True, True]
+    for key in ("distortion_bpd", "rfid", "reconstruction_mse", "perplexity_top", "images_seen", "parameters"):
+        assert len({r[key] for r in records.values()}) == 1, key
+    assert len({r["bpd_heldout"] for r in records.values()}) == 3
+    for purpose in ("model", "views", "sampling"):
+        assert len({seed_for(trial, purpose) for trial in trials.values()}) == 1
+    assert records["none"]["augmented_share"] == records["none"]["mean_strength"] == 0
+    assert records["phased"]["augmented_share"] > 0
+    assert records["adaptive"]["validation_images"] == 4
+    assert records["none"]["validation_images"] == 0
+
+
+def test_strength_zero_gives_the_record_of_none(tmp_path: Path, suite_text: str) -> None:
+    text = suite_text.replace("name: phased", "name: constant, strength: 0")
+    records = [attempt(t, tmp_path / "runs") for t in trials_of(tmp_path / "a.yaml", text).values()]
+    scores = ("bpd_heldout", "bpd_train", "fid", "kid", "recall")
+    assert len({tuple(r[k] for k in scores) for r in records}) == 1
+
+
+def test_augmenting_the_codes_stage_trains_an_auto_encoder_of_its_own(tmp_path: Path, suite_text: str) -> None:
+    trials = trials_of(tmp_path / "a.yaml", suite_text.replace("stages: [prior]", "stages: [codes]"))
+    none, codes = (attempt(t, tmp_path / "runs") for t in trials.values())
+    assert not codes["codes_shared"]
+    assert codes["reconstruction_mse"] != none["reconstruction_mse"]
+    assert codes["mean_strength_codes"] > 0
+    assert codes["mean_strength_prior"] == 0
+
+
+def test_a_failing_strategy_leaves_a_record_with_reason_and_traceback(tmp_path: Path, suite_text: str) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from strategies import Strategy\n"
+        "class Late(Strategy):\n"
+        "    def strength(self, progress):\n"
+        "        return 0.5\n"
+        "    def augment(self, images, context):\n"
+        "        if context.step == 3: raise RuntimeError('step three')\n"
+        "        return super().augment(images, context)\n"
+    )
+    trial = trials_of(tmp_path / "a.yaml", suite_text.replace("name: phased", "name: ./mine.py:Late"))["Late"]
+    record = attempt(trial, tmp_path / "runs")
+    assert record["status"] == "failed"
+    assert record["reason"] == "RuntimeError: step three"
+    assert "mine.py" in str(record["traceback"])
+    assert not Store(tmp_path / "runs").is_done(trial.id)
+
+
+def test_labels_of_a_validated_run_are_finite(tmp_path: Path, suite_text: str) -> None:
+    trial = trials_of(tmp_path / "a.yaml", suite_text)["none"]
+    record = attempt(trial, tmp_path / "runs")
+    numbers = [v for v in record.values() if isinstance(v, float)]
+    assert numbers
+    assert all(math.isfinite(v) for v in numbers)

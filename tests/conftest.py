@@ -1,0 +1,50 @@
+"""Shared pieces of the tests: one thread, and suites small enough to train in a second."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: two workers share two cores
+
+from pathlib import Path
+
+import pytest
+
+SUITE = """\
+datasets:
+  - {name: digits, source: digits, size: 16, heldout: 40}
+budgets: [20]
+seeds: [0]
+strategies:
+  - none
+  - {name: phased, stages: [prior]}
+augmentation_space: {rotation: 30, shift: 0.15, x_flip: 0.5}
+model:
+  preset: tiny
+  vqvae: {hidden: 8, residual_hidden: 4, codes: 8, code_dim: 4}
+  prior: {channels: 8, layers: 2, context_layers: 1}
+training:
+  codes: {steps: 6, batch: 8}
+  prior: {steps: 6, batch: 8, evaluations: 2, observations: 3}
+"""
+
+
+@pytest.fixture
+def suite_text() -> str:
+    """A whole suite of two trials that train in a second."""
+    return SUITE
+
+
+@pytest.fixture
+def suite_file(tmp_path: Path, suite_text: str) -> Path:
+    """The suite on disk."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(suite_text)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)

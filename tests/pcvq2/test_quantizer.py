@@ -1,0 +1,80 @@
+"""The codebook follows its vectors and stays alive."""
+
+from __future__ import annotations
+
+import torch
+
+from pcvq2.quantizer import EMAQuantizer
+
+
+def features(seed: int = 0, shape: tuple[int, ...] = (8, 4, 6, 6)) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def trained(steps: int = 1, **settings: float) -> EMAQuantizer:
+    torch.manual_seed(0)
+    quantizer = EMAQuantizer(16, 4, **settings).train()
+    for step in range(steps):
+        quantizer(features(step))
+    return quantizer
+
+
+def test_assignment_is_the_nearest_code() -> None:
+    quantizer = trained()
+    vectors = torch.randn(5000, 4, generator=torch.Generator().manual_seed(3))
+    distances = torch.cdist(vectors.double(), quantizer.codebook.double())
+    assert torch.equal(quantizer.assign(vectors), distances.argmin(1))
+
+
+def test_codebook_starts_from_encoder_outputs() -> None:
+    torch.manual_seed(0)
+    quantizer = EMAQuantizer(16, 4, decay=0.99)
+    flat = features().permute(0, 2, 3, 1).reshape(-1, 4)
+    quantizer._initialise(flat)
+    rows = {tuple(row) for row in flat.tolist()}
+    assert all(tuple(code) in rows for code in quantizer.codebook.tolist())
+
+
+def test_moving_average_equals_the_one_hot_formulation() -> None:
+    quantizer = trained(revive_below=0.0)
+    before = {name: buffer.clone().double() for name, buffer in quantizer.named_buffers()}
+    x = features(9)
+    flat = x.permute(0, 2, 3, 1).reshape(-1, 4)
+    one_hot = torch.nn.functional.one_hot(quantizer.assign(flat), 16).double()
+    quantizer(x)
+    counts = 0.99 * before["counts"] + 0.01 * one_hot.sum(0)
+    sums = 0.99 * before["sums"] + 0.01 * one_hot.t() @ flat.double()
+    torch.testing.assert_close(quantizer.counts.double(), counts, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(quantizer.codebook.double(), sums / counts[:, None], rtol=1e-4, atol=1e-5)
+
+
+def test_a_dead_code_comes_back_near_the_data_with_count_and_sum_reset() -> None:
+    quantizer = trained(revive_below=0.1)
+    quantizer.codebook[3] = 100.0
+    quantizer.sums[3], quantizer.counts[3] = 100.0 * 1e-3, 1e-3
+    x = features(5)
+    quantizer(x)
+    flat = x.permute(0, 2, 3, 1).reshape(-1, 4)
+    assert torch.cdist(quantizer.codebook[3:4], flat).min() < 1e-4
+    torch.testing.assert_close(quantizer.sums[3] / quantizer.counts[3], quantizer.codebook[3])
+    assert quantizer.counts[3] >= 0.1 * len(flat) / 16
+
+
+def test_all_codes_are_used_soon() -> None:
+    quantizer = trained(steps=30)
+    used = torch.unique(quantizer.eval()(features(99, (32, 4, 8, 8))).codes)
+    assert len(used) == 16
+
+
+def test_gradient_passes_straight_through() -> None:
+    x = features().requires_grad_()
+    out = trained()(x)
+    (out.vectors * 3).sum().backward()
+    assert torch.equal(x.grad, torch.full_like(x, 3.0))
+
+
+def test_evaluation_moves_nothing() -> None:
+    quantizer = trained().eval()
+    before = quantizer.codebook.clone()
+    quantizer(features(7))
+    assert torch.equal(before, quantizer.codebook)

@@ -1,0 +1,189 @@
+"""Every strategy passes the battery; each built-in does what its name says."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from strategies import AugmentationSpace, Likelihoods, StepContext, Strategy, View
+from strategies.adaptive import Adaptive
+from strategies.checks import StrategyError, check_strategy
+from strategies.constant import Constant
+from strategies.none import NoAugmentation
+from strategies.phased import Phased
+from strategies.registry import find_strategy, known_strategies, name_of
+
+SPACE = AugmentationSpace({"rotation": 30.0, "shift": 0.15, "scale": 0.2, "x_flip": 0.5})
+
+
+def context(step: int = 0, stage: str = "prior") -> StepContext:
+    return StepContext(stage, step, 100, seed=step, space=SPACE)
+
+
+@pytest.mark.parametrize("name", sorted(known_strategies()))
+def test_every_registered_strategy_passes_the_battery(name: str) -> None:
+    check_strategy(find_strategy(name))
+
+
+def test_the_four_built_ins_are_known_by_name() -> None:
+    assert {"none", "constant", "phased", "adaptive"} <= set(known_strategies())
+    assert all(name_of(strategy) == name for name, strategy in known_strategies().items())
+
+
+def test_none_returns_the_very_same_images_at_every_step() -> None:
+    images = torch.rand(6, 3, 16, 16)
+    before = images.clone()
+    for step in range(0, 100, 9):
+        assert NoAugmentation().augment(images, context(step)).images is images
+    assert torch.equal(images, before)
+
+
+def test_constant_never_changes_strength() -> None:
+    strategy = Constant(strength=0.4, probability=0.3)
+    assert {strategy.strength(i / 10) for i in range(11)} == {0.4}
+    assert {strategy.probability(i / 10) for i in range(11)} == {0.3}
+
+
+def test_phased_narrows_and_ends_clean() -> None:
+    strengths = [Phased().strength(i / 100) for i in range(101)]
+    assert strengths == sorted(strengths, reverse=True)
+    assert strengths[0] == 1.0
+    images = torch.rand(4, 1, 8, 8)
+    assert Phased().augment(images, context(75)).images is images
+    assert Phased().augment(images, context(74)).images is not images
+
+
+def test_phased_boundaries_open_the_next_phase() -> None:
+    strategy = Phased(strengths=[1, 0.5, 0], boundaries=[0.5, 0.9])
+    assert [strategy.strength(p) for p in (0, 0.499, 0.5, 0.899, 0.9, 1)] == [1, 1, 0.5, 0.5, 0, 0]
+
+
+def test_phased_ranges_are_in_the_units_of_the_space() -> None:
+    strategy = Phased(strengths=[1, 0], ranges={"rotation": [15, 6], "x_flip": [0.5, 0]})
+    assert strategy.operation_strengths(0.0, SPACE) == {"rotation": 0.5, "shift": 1, "scale": 1, "x_flip": 1}
+    assert strategy.operation_strengths(0.9, SPACE) == {"rotation": 0.2, "shift": 0, "scale": 0, "x_flip": 0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"strengths": [1, 2]}, "strengths must be"),
+        ({"strengths": []}, "strengths must be"),
+        ({"boundaries": [0.5, 0.4, 0.9]}, "rising"),
+        ({"boundaries": [0.5]}, "3 rising numbers"),
+        ({"ranges": {"rotation": [1, 2]}}, "one per phase"),
+    ],
+)
+def test_phased_refuses(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Phased(**arguments)  # type: ignore[arg-type]
+
+
+def test_phased_refuses_ranges_wider_than_the_space() -> None:
+    with pytest.raises(ValueError, match=r"must lie in \[0, 30\]"):
+        Phased(strengths=[1, 0], ranges={"rotation": [45, 0]}).operation_strengths(0, SPACE)
+
+
+def watch(strategy: Adaptive, gap: float, until: float = 0.6, learned: float = 1.0) -> float:
+    """Feed a constant gap up to a progress and return the strength there."""
+    for i in range(1, round(until * 40) + 1):
+        strategy.observe(Likelihoods(i / 40, 1.0, 1.0 + gap * learned, 1.0 + learned))
+    return strategy.strength(until)
+
+
+def test_adaptive_moves_towards_its_target_in_bounded_steps() -> None:
+    assert watch(Adaptive(initial=0.2), gap=0.9) == 1.0
+    assert watch(Adaptive(initial=0.8), gap=0.0) == 0.0
+    strategy = Adaptive(initial=0.5, ramp=0.25)
+    strategy.observe(Likelihoods(0.05, 1.0, 1.9, 2.0))
+    assert strategy.strength(0.05) == pytest.approx(0.5 + 0.05 / 0.25)
+
+
+def test_adaptive_ignores_the_gap_until_the_prior_beats_the_unigram() -> None:
+    strategy = Adaptive(initial=0.5)
+    assert watch(strategy, gap=600.0, learned=0.1) == 0.5
+    assert all(row["gap"] is None for row in strategy.trace)
+
+
+def test_adaptive_clamps_the_gap_and_records_its_trace() -> None:
+    strategy = Adaptive()
+    watch(strategy, gap=1.35)
+    assert {row["gap"] for row in strategy.trace} == {1.0}
+    assert all(0 <= row["level"] <= 1 for row in strategy.trace)
+
+
+def test_adaptive_finishes_clean() -> None:
+    strategy = Adaptive(initial=1.0, finish_clean=0.3)
+    assert strategy.strength(0.7) == pytest.approx(1)
+    assert strategy.strength(0.775) == pytest.approx(0.5)
+    assert [strategy.strength(p) for p in (0.86, 0.95, 1.0)] == [0, 0, 0]
+
+
+def test_adaptive_goes_on_where_it_was_saved() -> None:
+    first, second = Adaptive(), Adaptive()
+    watch(first, gap=0.9, until=0.2)
+    second.load_state_dict(first.state_dict())
+    likelihoods = Likelihoods(0.25, 1.0, 1.0, 2.0)
+    first.observe(likelihoods)
+    second.observe(likelihoods)
+    assert first.state_dict() == second.state_dict()
+
+
+class Cosine(Strategy):
+    """Strength falls along half a cosine from 1 to 0."""
+
+    def strength(self, progress: float) -> float:
+        return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def test_the_smallest_plugin_passes_the_battery() -> None:
+    check_strategy(Cosine)
+    assert name_of(Cosine) == "cosine"
+
+
+class TooStrong(Cosine):
+    def strength(self, progress: float) -> float:
+        return 1.5
+
+
+class Mutating(Cosine):
+    def augment(self, images: torch.Tensor, context: StepContext) -> View:
+        return View(images.mul_(0.5))
+
+
+class Unseeded(Cosine):
+    def augment(self, images: torch.Tensor, context: StepContext) -> View:
+        return View(images * torch.rand(()))
+
+
+class Shrinking(Cosine):
+    def augment(self, images: torch.Tensor, context: StepContext) -> View:
+        return View(images[:, :, ::2])
+
+
+class Forgetful(Adaptive):
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        pass
+
+
+class HiddenFlip(NoAugmentation):
+    def augment(self, images: torch.Tensor, context: StepContext) -> View:
+        return View(images.flip(3))
+
+
+@pytest.mark.parametrize(
+    ("broken", "rule"),
+    [
+        (TooStrong, "strength lies in"),
+        (Mutating, "input untouched"),
+        (Unseeded, "global generator"),
+        (Shrinking, "keep the shape"),
+        (Forgetful, "load_state_dict restores"),
+        (HiddenFlip, "identity"),
+    ],
+)
+def test_the_battery_catches(broken: type[Strategy], rule: str) -> None:
+    with pytest.raises(StrategyError, match=rule):
+        check_strategy(broken)
