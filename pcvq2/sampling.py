@@ -83,13 +83,14 @@ class CachedSampler:
         self.model, self.batch, self.height, self.width = model, batch, height, width
         self.embedding = model.embedding.weight
         self.layers = [LayerWeights(layer) for layer in model.gated_layers()]
-        self.hidden = matrix(model.hidden)
+        self.hidden, self.hidden_bias = matrix(model.hidden), bias(model.hidden)
         self.output, self.output_bias = matrix(model.output) / temperature, bias(model.output) / temperature
         depth, channels, empty = len(self.layers), model.channels, self.embedding.new_empty
         self.v_input = empty(depth + 1, width, batch, 2, channels)
         self.v_gates = empty(width, batch, 2 * channels)
         self.h_input = empty(depth + 1, batch, 2, channels)
         self.h_gates = empty(depth, width, batch, 2 * channels)
+        self.h_first = self.h_input[0].unbind(1)
         self.gated = empty(batch, channels)
         self.steps = [self._views(column) for column in range(width)]
 
@@ -118,11 +119,10 @@ class CachedSampler:
         self.v_input[0, :, :, 0] = 0
         for row in range(self.height):
             self._vertical(row)
-            self.h_input[0, :, 0] = 0
+            self.h_first[0].zero_()
             for column in range(self.width):
-                codes[row, column] = choose(row, column, self._horizontal(column))
-                if column + 1 < self.width:
-                    self.h_input[0, :, (column + 1) % 2] = self.embedding[codes[row, column]]
+                drawn = codes[row, column] = choose(row, column, self._horizontal(column))
+                torch.index_select(self.embedding, 0, drawn, out=self.h_first[(column + 1) % 2])
             self.v_input[0, :, :, (row + 1) % 2] = self.embedding[codes[row]]
         return codes.permute(2, 0, 1)
 
@@ -176,7 +176,7 @@ class CachedSampler:
             torch.addcmul(opening, signal, opening, value=-2, out=gated)
             torch.addmm(h, gated, residual, out=next_h)
         features = torch.relu_(self.h_input[-1, :, column % 2])
-        features = torch.addmm(bias(self.model.hidden), features, self.hidden).relu_()
+        features = torch.addmm(self.hidden_bias, features, self.hidden).relu_()
         return torch.addmm(self.output_bias, features, self.output)
 
 
