@@ -11,13 +11,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmark.errors import UserError, unknown_name
+from benchmark.errors import UserError
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Which way of augmenting training images helps a likelihood-based model most when images are scarce?",
+    help="Which way of augmenting training images helps a likelihood model most when images are scarce?",
 )
 Runs = Annotated[Path, typer.Option(help="Folder of records, artifacts and shared models.")]
 
@@ -75,7 +75,9 @@ def run(
             ],
         }
     )
-    console.print(f"{loaded.name}: {len(unique)} trials, {len(unique) - len(todo)} done before, {len(todo)} to run")
+    console.print(
+        f"{loaded.name}: {len(unique)} trials, {len(unique) - len(todo)} done before, {len(todo)} to run"
+    )
     failed = []
     if todo:
         from benchmark.fanout import Share, run_ray, run_serial
@@ -141,53 +143,37 @@ def report(
     console.print(f"report: {output / name / 'README.md'}", soft_wrap=True)
 
 
+@app.command()
+def sample(
+    model: Annotated[str, typer.Argument(help="A record's id, its file, or a model folder.")],
+    n: Annotated[int, typer.Option("-n", min=1, help="How many images.")] = 64,
+    temperature: Annotated[float, typer.Option(min=0.05, help="Below 1: safer samples, less diverse.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    runs: Runs = Path("runs"),
+    output: Annotated[Path, typer.Option(help="Where the PNGs and the grid are written.")] = Path("samples"),
+) -> None:
+    """Draw images from a trained model: PNGs and one grid."""
+    from benchmark.records import Store
+    from benchmark.sample import find_model, write_samples
+
+    folder = find_model(model, Store(runs))
+    print(write_samples(folder, output, count=n, temperature=temperature, seed=seed))
+
+
 @app.command("list")
 def list_(
     what: Annotated[str, typer.Argument(help="strategies, operations, metrics, extractors or presets")],
 ) -> None:
     """List the names a suite may use."""
-    rows = _listing(what)
+    from benchmark.listing import listing
+
+    rows = listing(what)
     table = Table(box=None, pad_edge=False)
     for heading in rows[0]:
         table.add_column(heading, overflow="fold")
     for row in rows[1:]:
         table.add_row(*row)
     Console().print(table)
-
-
-def _listing(what: str) -> list[tuple[str, ...]]:
-    if what == "strategies":
-        from strategies.registry import known_strategies, parameters_of
-
-        return [("name", "what it does", "parameters and defaults")] + [
-            (
-                name,
-                (strategy.__doc__ or "").strip().splitlines()[0],
-                ", ".join(f"{k}={p.default!r}" for k, p in parameters_of(strategy).items()) or "-",
-            )
-            for name, strategy in sorted(known_strategies().items())
-        ]
-    if what == "operations":
-        from strategies import OPERATIONS
-
-        return [("name", "range")] + [(name, operation.unit) for name, operation in OPERATIONS.items()]
-    if what == "metrics":
-        from benchmark.metrics.names import METRICS
-
-        return [("name", "meaning"), *METRICS.items()]
-    if what == "extractors":
-        from benchmark.metrics.extractors import EXTRACTORS
-
-        return [("name", "meaning"), *EXTRACTORS.items()]
-    if what == "presets":
-        from pcvq2.config import PRESETS
-
-        return [("name", "auto-encoder", "prior")] + [
-            (name, str(parts["vqvae"]), str(parts["prior"])) for name, parts in PRESETS.items()
-        ]
-    raise UserError(
-        *unknown_name("listing", what, ["strategies", "operations", "metrics", "extractors", "presets"])
-    )
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def versions() -> dict[str, str]:
 
 @functools.cache
 def git_commit() -> str | None:
-    """Return the commit of the checkout this code runs from, '-dirty' when it was changed; None outside one."""
+    """Return the commit of the checkout this runs from, '-dirty' when changed; None outside one."""
     package = Path(__file__).parent
 
     def git(*arguments: str) -> str:

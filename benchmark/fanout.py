@@ -121,9 +121,7 @@ def _train(config: dict[str, Any], *, trials: dict[str, Trial], root: str, share
             tune.report({"stage": stage, "stage_step": step, "stage_steps": steps})
 
     trial = trials[config["trial_id"]]
-    attempt_trial(
-        trial, Store(Path(root)), device=share.device, threads=share.cpus, progress=progress
-    )
+    attempt_trial(trial, Store(Path(root)), device=share.device, threads=share.cpus, progress=progress)
     tune.report({"stage": "ended", "stage_step": 1, "stage_steps": 1})
 
 

@@ -1,4 +1,4 @@
-"""From a suite to its trials: everything resolved, checked and hashed before any training starts (no torch)."""
+"""From a suite to its trials: all is resolved, checked and hashed before any training (no torch)."""
 
 from __future__ import annotations
 
@@ -187,12 +187,16 @@ def _space(suite: Suite) -> AugmentationSpace:
         if name not in OPERATIONS:
             raise suite.error(location, *unknown_name("operation", name, [*OPERATIONS, "padding"]))
         if isinstance(value, str):
-            raise suite.error(location, f"{name} is '{value}'", f"a number is expected: {OPERATIONS[name].unit}")
+            raise suite.error(
+                location, f"{name} is '{value}'", f"a number is expected: {OPERATIONS[name].unit}"
+            )
     try:
         return AugmentationSpace({k: float(v) for k, v in values.items()}, str(padding))
     except ValueError as error:
         location = ("augmentation_space", str(error).partition(":")[0])
-        raise suite.error(location, f"augmentation_space: {error}", "see README, section Strategies") from error
+        raise suite.error(
+            location, f"augmentation_space: {error}", "see README, section Strategies"
+        ) from error
 
 
 def _choice(suite: Suite, index: int, entry: StrategyEntry, space: AugmentationSpace) -> StrategyChoice:
@@ -244,7 +248,9 @@ def _config(suite: Suite, index: int, dataset: Dataset) -> PCVQ2Config:
     except KeyError as error:
         raise suite.error(("strategies", index), str(error.args[0]), "see README, section Models") from error
     except ValueError as error:
-        raise suite.error(("datasets",), str(error), f"preset '{name}' does not fit this image size") from error
+        raise suite.error(
+            ("datasets",), str(error), f"preset '{name}' does not fit this image size"
+        ) from error
     for prefix, model, training in layers:
         for group, key, part, values in (
             ("model", "vqvae", "vqvae", model.vqvae),
@@ -257,7 +263,9 @@ def _config(suite: Suite, index: int, dataset: Dataset) -> PCVQ2Config:
             except (KeyError, ValueError, TypeError) as error:
                 message = str(error.args[0] if error.args else error)
                 raise suite.error(
-                    (*prefix, group, key, *list(values)[:1]), f"{group}.{key}: {message}", "see pcvq2/config.py"
+                    (*prefix, group, key, *list(values)[:1]),
+                    f"{group}.{key}: {message}",
+                    "see pcvq2/config.py",
                 ) from error
         if training.selection is not None:
             config = replace(config, selection=training.selection)

@@ -15,7 +15,6 @@ from benchmark.yaml_file import Location, YamlFile, read_yaml
 from pcvq2.config import PRESETS
 
 
-
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -174,7 +173,7 @@ def _check_names(suite: Suite) -> None:
 
 
 def _explain(file: YamlFile, error: ValidationError) -> UserError:
-    """Turn pydantic's first complaint into place, what, got, allowed; a misspelt key also reads as missing."""
+    """Turn pydantic's complaint into place, what, got, allowed; a misspelt key also reads as missing."""
     first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     location = first["loc"]
     named = ".".join(str(part) for part in location) or "the suite"

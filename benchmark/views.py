@@ -23,9 +23,7 @@ class Views:
         self.gaps: dict[int, float | None] = {}
         self._step = 0
 
-    def __call__(
-        self, images: Tensor, *, stage: str, step: int, steps: int
-    ) -> tuple[Tensor, Tensor | None]:
+    def __call__(self, images: Tensor, *, stage: str, step: int, steps: int) -> tuple[Tensor, Tensor | None]:
         """Return a view of clean images (B, C, H, W); pcvq2.training.Augment."""
         seed = derive_seed(self._seed, stage, "augment", step)
         context = StepContext(stage, step, steps, seed, self._space)

@@ -49,7 +49,9 @@ def read_yaml(path: Path) -> YamlFile:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file", "name a suite file, e.g. suites/limited_data.yaml") from error
+        raise UserError(
+            f"{path}: no such file", "name a suite file, e.g. suites/limited_data.yaml"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({error})", "a suite is a UTF-8 text file") from error
     try:
@@ -57,7 +59,9 @@ def read_yaml(path: Path) -> YamlFile:
     except DuplicateKeyError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         problem = str(error.problem).split(" with value")[0]
-        raise UserError(f"{path}:{line}: {problem}", "each key may stand once; remove one of the two") from error
+        raise UserError(
+            f"{path}:{line}: {problem}", "each key may stand once; remove one of the two"
+        ) from error
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise UserError(f"{path}:{line}: not valid YAML: {error.problem}", "YAML 1.2 is expected") from error

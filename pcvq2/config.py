@@ -121,7 +121,9 @@ class PCVQ2Config:
         )
 
 
-def _preset(vqvae: VQVAE2Config, prior: PriorConfig, codes: StageConfig, stage: StageConfig) -> dict[str, Any]:
+def _preset(
+    vqvae: VQVAE2Config, prior: PriorConfig, codes: StageConfig, stage: StageConfig
+) -> dict[str, Any]:
     return {"vqvae": vqvae, "prior": prior, "codes_stage": codes, "prior_stage": stage}
 
 

@@ -43,8 +43,8 @@ class GatedPixelCNN(nn.Module):
     """Model a map of codes pixel by pixel in raster order, with an optional context map and label.
 
     Source: van den Oord et al. (2016), *Conditional Image Generation with PixelCNN Decoders*. Here codes
-    are embedded instead of one-hot, kernels are 3 wide, and the vertical stack is residual too (deep vertical
-    stacks fade without). Dropout acts on the gated features of both stacks.
+    are embedded instead of one-hot, kernels are 3 wide, and the vertical stack is residual too,
+    and dropout acts on the gated features of both stacks.
     """
 
     def __init__(

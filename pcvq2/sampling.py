@@ -3,8 +3,8 @@
 The idea is that of Ramachandran et al. (2017), *Fast Generation for Convolutional Autoregressive Models*:
 the vertical stack runs once per row, the horizontal stack once per pixel. The layout makes it fast:
 
-- Rows are stored column first, (W + 2, B, 2, C), so the three columns under a kernel are three slices of
-  one buffer and each is a plain matrix (W * B, 2C): matrix products only, no im2col.
+- Rows are stored column first, (W, B, 2, C), so the three columns under a kernel are three slices of one
+  buffer and each is a plain matrix (W * B, 2C): matrix products only, no im2col, no padding.
 - The 2 is the two rows (for the horizontal stack, the two pixels) under a kernel. The new one is written
   to slot `row % 2`, over the oldest, and the weights exist in both orders: nothing is ever moved.
 - Everything happens in place, in tiles of the batch that stay in the cache.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from strategies.base import Strategy
 from strategies.space import AugmentationSpace
@@ -34,13 +35,15 @@ class Phased(Strategy):
         if boundaries is None:
             boundaries = [i / phases for i in range(1, phases)]
         edges = [0.0, *boundaries, 1.0]
-        if len(boundaries) != phases - 1 or any(a >= b for a, b in zip(edges, edges[1:], strict=False)):
+        if len(boundaries) != phases - 1 or any(a >= b for a, b in pairwise(edges)):
             raise ValueError(
                 f"boundaries must be {phases - 1} rising numbers inside (0, 1), got {list(boundaries)}"
             )
         for name, values in (ranges or {}).items():
             if len(values) != phases:
-                raise ValueError(f"ranges of {name} must be {phases} numbers, one per phase, got {list(values)}")
+                raise ValueError(
+                    f"ranges of {name} must be {phases} numbers, one per phase, got {list(values)}"
+                )
         self._strengths, self._boundaries = tuple(strengths), tuple(boundaries)
         self._ranges = dict(ranges or {})
 
@@ -55,9 +58,13 @@ class Phased(Strategy):
         strengths = super().operation_strengths(progress, space)
         for name, values in self._ranges.items():
             if name not in space.ranges:
-                raise ValueError(f"ranges names '{name}', which is not in the space: {', '.join(space.ranges)}")
+                raise ValueError(
+                    f"ranges names '{name}', which is not in the space: {', '.join(space.ranges)}"
+                )
             value, full = values[self.phase(progress)], space.ranges[name]
             if not 0 <= value <= full:
-                raise ValueError(f"ranges of {name} must lie in [0, {full:g}], the space's range, got {value}")
+                raise ValueError(
+                    f"ranges of {name} must lie in [0, {full:g}], the space's range, got {value}"
+                )
             strengths[name] = value / full if full else 0.0
         return strengths

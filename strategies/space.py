@@ -58,9 +58,9 @@ class AugmentationSpace:
     def draw(
         self, images: Tensor, strengths: Mapping[str, float], *, probability: float = 1.0, seed: int
     ) -> Tensor:
-        """Draw an augmented copy of images (B, C, H, W) in [0, 1]; the same tensor when nothing is to be done.
+        """Draw an augmented copy of images (B, C, H, W) in [0, 1]; the same tensor when nothing is done.
 
-        The draws depend on (seed, image position) only: at half the strength the same image turns half as far.
+        Draws depend on (seed, image position) only: at half the strength an image turns half as far.
         """
         for name, strength in strengths.items():
             if not 0 <= strength <= 1:

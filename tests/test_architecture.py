@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ALLOWED = {"benchmark": {"benchmark", "pcvq2", "strategies"}, "pcvq2": {"pcvq2"}, "strategies": {"strategies"}}
+ALLOWED = {
+    "benchmark": {"benchmark", "pcvq2", "strategies"},
+    "pcvq2": {"pcvq2"},
+    "strategies": {"strategies"},
+}
 
 
 def imports(path: Path) -> list[tuple[str, bool]]:
@@ -54,7 +58,13 @@ def test_only_fanout_imports_ray_and_only_inside_functions() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["list", "strategies"], ["list", "metrics"], ["report", "no-such-suite"], ["run", "missing.yaml"]],
+    [
+        ["--help"],
+        ["list", "strategies"],
+        ["list", "metrics"],
+        ["report", "no-such-suite"],
+        ["run", "missing.yaml"],
+    ],
 )
 def test_quick_commands_load_neither_torch_nor_ray(arguments: list[str], tmp_path: Path) -> None:
     code = (
@@ -64,5 +74,7 @@ def test_quick_commands_load_neither_torch_nor_ray(arguments: list[str], tmp_pat
         "heavy = sorted({'torch', 'ray', 'kornia'} & set(sys.modules))\n"
         "assert not heavy, heavy\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
     assert done.returncode == 0, done.stderr

@@ -54,7 +54,7 @@ class Dataset:
 
 @functools.lru_cache(maxsize=4)
 def load_dataset(spec: DatasetSpec) -> Dataset:
-    """Read a dataset. Raises UserError when the source is unknown, missing, empty, unreadable or too small."""
+    """Read a dataset. Raises UserError when it is unknown, missing, empty, unreadable or too small."""
     pool, test = _read(spec)
     order = np.random.default_rng(_SPLIT_SEED).permutation(len(pool))
     if test is None:

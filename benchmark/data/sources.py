@@ -26,7 +26,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 
 
 def read_digits(size: int) -> Images:
-    """Return scikit-learn's 1,797 handwritten digits, 8x8 with 17 levels, enlarged bilinearly. (N, size, size, 1)
+    """Return scikit-learn's 1,797 handwritten digits, enlarged bilinearly from 8x8. (N, size, size, 1)
 
     Source: E. Alpaydin, C. Kaynak (1998), *Optical Recognition of Handwritten Digits*, UCI.
     """
@@ -54,7 +54,7 @@ def read_folder(
 def read_zip(
     path: Path, *, size: int | None, channels: int | None, resize: str
 ) -> tuple[Images, Images | None]:
-    """Read every image in a zip, split by train/ and test/ when both are there; nothing is unpacked to disk."""
+    """Read every image in a zip, split by train/ and test/ when both are there; unpacks nothing to disk."""
     if not path.is_file():
         raise UserError(f"{path}: no such file", "zip:PATH must name a zip archive of images")
     try:
@@ -71,7 +71,9 @@ def read_zip(
                     files[name] = lambda name=name: archive.read(name)  # type: ignore[misc]
             return _read_splits(str(path), files, size=size, channels=channels, resize=resize)
     except zipfile.BadZipFile as error:
-        raise UserError(f"{path}: not a readable zip ({error})", "zip:PATH must name a zip archive") from error
+        raise UserError(
+            f"{path}: not a readable zip ({error})", "zip:PATH must name a zip archive"
+        ) from error
 
 
 def _read_splits(

@@ -14,7 +14,9 @@ from PIL import Image
 from benchmark.data import DatasetSpec, budget_indices, load_dataset
 from benchmark.errors import UserError
 
-CATS = Path(os.environ.get("BENCH_TEST_CATS", Path(__file__).parents[3] / "shared" / "data" / "cifar10_cats.zip"))
+CATS = Path(
+    os.environ.get("BENCH_TEST_CATS", Path(__file__).parents[3] / "shared" / "data" / "cifar10_cats.zip")
+)
 
 
 def png(seed: int, size: tuple[int, int] = (16, 16), mode: str = "RGB") -> bytes:
@@ -86,7 +88,9 @@ def test_grey_stays_grey_and_other_sizes_are_cropped_and_resized(tmp_path: Path)
     assert data.channels == 1
     wide = load_dataset(folder_spec(fill(tmp_path / "wide", size=(40, 20)), size=10, resize="box"))
     assert wide.train.shape[1:] == (10, 10, 3)
-    image = Image.open(tmp_path / "wide" / "00.png").crop((10, 0, 30, 20)).resize((10, 10), Image.Resampling.BOX)
+    image = (
+        Image.open(tmp_path / "wide" / "00.png").crop((10, 0, 30, 20)).resize((10, 10), Image.Resampling.BOX)
+    )
     assert any(np.array_equal(np.asarray(image), x) for x in [*wide.train, *wide.heldout])
 
 
@@ -143,7 +147,9 @@ def test_a_budget_larger_than_the_data_is_refused() -> None:
         budget_indices(data, 5000, 0)
 
 
-@pytest.mark.skipif(not CATS.is_file(), reason=f"SKIPPED LOUDLY: {CATS} is missing, real colour photographs untested")
+@pytest.mark.skipif(
+    not CATS.is_file(), reason=f"SKIPPED LOUDLY: {CATS} is missing, real colour photographs untested"
+)
 def test_real_colour_photographs_load() -> None:
     data = load_dataset(DatasetSpec("cats", f"zip:{CATS}", heldout=500))
     assert data.train.shape == (5000, 32, 32, 3)

@@ -67,5 +67,5 @@ def test_a_suite_that_was_not_run_is_named_with_those_that_were(tmp_path: Path) 
     store = Store(tmp_path)
     store.write_manifest({"suite": "one", "trials": []})
     assert json.loads(store.find_manifest("one").read_text())["suite"] == "one"
-    with pytest.raises(UserError, match="has not been run here.*\nRun: one"):
+    with pytest.raises(UserError, match=r"has not been run here.*\nRun: one"):
         store.find_manifest("two")

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from benchmark.progress import Run
 from benchmark.plan import plan_trials
+from benchmark.progress import Run
 from benchmark.suite import load_suite
 
 
@@ -92,7 +92,9 @@ def test_bad_input_is_two_lines_and_exit_code_2(suite_file: Path) -> None:
     assert bench("report", "nothing", cwd=suite_file.parent).returncode == 2
 
 
-def test_missing_weights_stop_the_run_before_training(suite_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_weights_stop_the_run_before_training(
+    suite_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("BENCH_WEIGHTS", str(suite_file.parent))
     monkeypatch.setenv("HOME", str(suite_file.parent))
     suite_file.write_text(suite_file.read_text() + "evaluation: {extractor: inception}\n")
@@ -109,7 +111,9 @@ def test_a_full_disk_stops_the_run_before_training(
 
     usage = shutil.disk_usage(suite_file.parent)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    monkeypatch.setattr(sys, "argv", ["bench", "run", str(suite_file), "--runs", str(suite_file.parent / "runs")])
+    monkeypatch.setattr(
+        sys, "argv", ["bench", "run", str(suite_file), "--runs", str(suite_file.parent / "runs")]
+    )
     with pytest.raises(SystemExit) as end:
         cli.main()
     assert end.value.code == 2

@@ -99,7 +99,9 @@ def ids(path: Path, text: str) -> list[str]:
 def test_what_decides_the_outcome_changes_the_id_and_names_do_not(tmp_path: Path, suite_text: str) -> None:
     base = ids(tmp_path / "a.yaml", suite_text)
     assert ids(tmp_path / "b.yaml", suite_text.replace("name: digits", "name: zahlen")) == base
-    assert ids(tmp_path / "b.yaml", suite_text.replace("stages: [prior]", "stages: [prior], label: x")) == base
+    assert (
+        ids(tmp_path / "b.yaml", suite_text.replace("stages: [prior]", "stages: [prior], label: x")) == base
+    )
     for old, new in (("steps: 6", "steps: 7"), ("heldout: 40", "heldout: 41"), ("seeds: [0]", "seeds: [1]")):
         assert not set(ids(tmp_path / "b.yaml", suite_text.replace(old, new, 1))) & set(base), (old, new)
     other_space = ids(tmp_path / "b.yaml", suite_text.replace("rotation: 30", "rotation: 20"))
@@ -108,7 +110,10 @@ def test_what_decides_the_outcome_changes_the_id_and_names_do_not(tmp_path: Path
 
 
 def test_a_plugin_file_is_part_of_the_id(tmp_path: Path, suite_text: str) -> None:
-    code = "from strategies import Strategy\nclass Mine(Strategy):\n    def strength(self, progress):\n        return {}\n"
+    code = (
+        "from strategies import Strategy\nclass Mine(Strategy):\n"
+        "    def strength(self, progress):\n        return {}\n"
+    )
     text = suite_text.replace("name: phased", "name: ./mine.py:Mine")
     (tmp_path / "mine.py").write_text(code.format(0.5))
     one = ids(tmp_path / "a.yaml", text)
@@ -129,7 +134,9 @@ def test_validation_images_come_out_of_the_budget(tmp_path: Path, suite_text: st
     assert counts == {"none": 0, "adaptive": 5, "stopped": 4, "phased": 0}
 
 
-@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "suites").glob("*.yaml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "suites").glob("*.yaml")), ids=lambda p: p.stem
+)
 def test_the_suites_that_come_along_are_valid(path: Path) -> None:
     suite = load_suite(path)
     try:

@@ -12,7 +12,9 @@ def images(channels: int = 3, count: int = 8, size: int = 16) -> torch.Tensor:
     return torch.rand(count, channels, size, size, generator=torch.Generator().manual_seed(0))
 
 
-def draw(ranges: dict[str, float], x: torch.Tensor, strength: float = 1.0, **arguments: float) -> torch.Tensor:
+def draw(
+    ranges: dict[str, float], x: torch.Tensor, strength: float = 1.0, **arguments: float
+) -> torch.Tensor:
     space = AugmentationSpace(ranges, padding="zeros")
     return space.draw(x, dict.fromkeys(ranges, strength), seed=int(arguments.pop("seed", 5)), **arguments)
 
@@ -25,7 +27,7 @@ def test_each_operation_changes_images_and_stays_in_range(name: str) -> None:
     assert torch.equal(x, before)
     assert out.shape == x.shape
     assert out.dtype == x.dtype
-    assert 0 <= out.min()
+    assert out.min() >= 0
     assert out.max() <= 1
     assert not torch.equal(out, x)
 
@@ -38,7 +40,7 @@ def test_strength_or_probability_zero_is_the_same_tensor(name: str) -> None:
 
 
 def test_images_for_which_nothing_fires_are_kept_bit_for_bit() -> None:
-    ranges = {name: 0.3 for name in OPERATIONS}
+    ranges = dict.fromkeys(OPERATIONS, 0.3)
     x = images(count=64)
     out = draw(ranges, x, probability=0.03)
     same = (out == x).flatten(1).all(1)
@@ -117,7 +119,7 @@ def test_grey_images_skip_colour_operations() -> None:
 
 def test_global_generator_is_left_alone() -> None:
     state = torch.get_rng_state()
-    draw({name: 0.5 for name in OPERATIONS}, images())
+    draw(dict.fromkeys(OPERATIONS, 0.5), images())
     assert torch.equal(state, torch.get_rng_state())
 
 

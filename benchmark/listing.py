@@ -1,0 +1,61 @@
+"""What `bench list` shows: the names a suite may use, with what they mean (no torch, no Ray)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmark.errors import UserError, unknown_name
+
+Row = tuple[str, ...]
+
+
+def listing(what: str) -> list[Row]:
+    """Return a header and the rows of a listing. Raises UserError for one that does not exist."""
+    if what not in LISTINGS:
+        raise UserError(*unknown_name("listing", what, LISTINGS))
+    return LISTINGS[what]()
+
+
+def _strategies() -> list[Row]:
+    from strategies.registry import known_strategies, parameters_of
+
+    rows: list[Row] = [("name", "what it does", "parameters and defaults")]
+    for name, strategy in sorted(known_strategies().items()):
+        first_line = (strategy.__doc__ or "").strip().partition("\n")[0]
+        parameters = ", ".join(f"{k}={p.default!r}" for k, p in parameters_of(strategy).items())
+        rows.append((name, first_line, parameters or "-"))
+    return rows
+
+
+def _operations() -> list[Row]:
+    from strategies import OPERATIONS
+
+    return [("name", "range"), *[(name, operation.unit) for name, operation in OPERATIONS.items()]]
+
+
+def _metrics() -> list[Row]:
+    from benchmark.metrics.names import METRICS
+
+    return [("name", "meaning"), *METRICS.items()]
+
+
+def _extractors() -> list[Row]:
+    from benchmark.metrics.extractors import EXTRACTORS
+
+    return [("name", "meaning"), *EXTRACTORS.items()]
+
+
+def _presets() -> list[Row]:
+    from pcvq2.config import PRESETS
+
+    rows: list[Row] = [("name", "auto-encoder", "prior")]
+    return [*rows, *[(name, str(parts["vqvae"]), str(parts["prior"])) for name, parts in PRESETS.items()]]
+
+
+LISTINGS: dict[str, Callable[[], list[Row]]] = {
+    "strategies": _strategies,
+    "operations": _operations,
+    "metrics": _metrics,
+    "extractors": _extractors,
+    "presets": _presets,
+}
