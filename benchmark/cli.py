@@ -55,6 +55,9 @@ def run(
     store = Store(runs)
     unique = list({trial.id: trial for trial in trials}.values())
     todo = [trial for trial in unique if not store.is_done(trial.id)]
+    for trial in unique:
+        if trial not in todo:
+            store.drop_checkpoint(trial.id)  # killed between its record and the end
     store.write_manifest(
         {
             "suite": loaded.name,
@@ -87,7 +90,8 @@ def run(
         state = Run(todo)
         with Display(state, console) as display:
             runner = run_serial if local else run_ray
-            runner(todo, store, Share(resources.cpus, resources.gpus), display)
+            share = Share(resources.cpus, resources.gpus, resources.checkpoint_seconds)
+            runner(todo, store, share, display)
         failed = state.failed
         console.print(state.line(), soft_wrap=True)
     for record in failed:

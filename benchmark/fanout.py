@@ -43,15 +43,25 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class Share:
-    """What one trial takes of a machine."""
+    """What one trial takes of a machine, and how often it saves what it has done."""
 
     cpus: int = 1
     gpus: float = 0.0
+    checkpoint_seconds: float = 60.0
 
     @property
     def device(self) -> str:
         """Return where a trial trains."""
         return "cuda" if self.gpus else "cpu"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Return the arguments of `attempt_trial` that this decides."""
+        return {
+            "device": self.device,
+            "threads": self.cpus,
+            "checkpoint_seconds": self.checkpoint_seconds,
+        }
 
 
 def run_serial(trials: Sequence[Trial], store: Store, share: Share, watcher: Watcher) -> None:
@@ -63,7 +73,7 @@ def run_serial(trials: Sequence[Trial], store: Store, share: Share, watcher: Wat
         def progress(stage: str, step: int, steps: int, trial_id: str = trial.id) -> None:
             watcher.step(trial_id, stage, step, steps)
 
-        record = attempt_trial(trial, store, device=share.device, threads=share.cpus, progress=progress)
+        record = attempt_trial(trial, store, **share.settings, progress=progress)
         watcher.end(record)
 
 
@@ -121,7 +131,7 @@ def _train(config: dict[str, Any], *, trials: dict[str, Trial], root: str, share
             tune.report({"stage": stage, "stage_step": step, "stage_steps": steps})
 
     trial = trials[config["trial_id"]]
-    attempt_trial(trial, Store(Path(root)), device=share.device, threads=share.cpus, progress=progress)
+    attempt_trial(trial, Store(Path(root)), **share.settings, progress=progress)
     tune.report({"stage": "ended", "stage_step": 1, "stage_steps": 1})
 
 

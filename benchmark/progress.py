@@ -71,6 +71,7 @@ class Run:
         self.titles = {trial.id: trial.title for trial in self.trials}
         self._models = {trial.id: trial.model for trial in self.trials}
         self._finished_work = 0.0
+        self._resumed_work: dict[str, float] = {}  # done by an earlier run: it says nothing about the pace
         self._first_step: float | None = None
 
     def step(self, trial_id: str, stage: str, step: int, steps: int) -> None:
@@ -85,6 +86,7 @@ class Run:
             done = before + step
         else:
             done = self.work[trial_id] - _SCORING
+        self._resumed_work.setdefault(trial_id, done)
         self.running[trial_id] = Running(stage, step, steps, done)
 
     def end(self, record: Record) -> None:
@@ -104,21 +106,24 @@ class Run:
 
     @property
     def eta_seconds(self) -> float | None:
-        """Return the seconds left at the mean rate so far; None until a fiftieth of the work is measured."""
-        if self._first_step is None or self.share < 0.02:
+        """Return the seconds left at the mean pace so far; None until a fiftieth of the work is measured."""
+        total = sum(self.work.values())
+        measured = self.share * total - sum(self._resumed_work.values())
+        if self._first_step is None or measured < 0.02 * total:
             return None
-        return (self.clock() - self._first_step) * (1 - self.share) / self.share
+        return (self.clock() - self._first_step) * (1 - self.share) * total / measured
 
     def line(self) -> str:
         """Return the state in one line."""
         failed = f", {len(self.failed)} failed" if self.failed else ""
+        counts = f"{self.done}/{len(self.trials)} done{failed}"
         left = len(self.trials) - self.done - len(self.failed)
         elapsed = clock_time(self.clock() - self.started)
+        if not left:
+            return f"{counts} in {elapsed}"
         eta = self.eta_seconds
-        return (
-            f"{self.done}/{len(self.trials)} done{failed}, {left} to go, {elapsed} elapsed, "
-            f"{'about ' + clock_time(eta) + ' left' if eta is not None else 'measuring the pace'}"
-        )
+        pace = "measuring the pace" if eta is None else f"about {clock_time(eta)} left"
+        return f"{counts}, {left} to go, {elapsed} elapsed, {pace}"
 
 
 def clock_time(seconds: float) -> str:
@@ -172,5 +177,7 @@ class Display:
         for trial_id, running in sorted(self.run.running.items()):
             steps = f"{running.step}/{running.steps}" if running.steps > 1 else ""
             table.add_row(self.run.titles[trial_id], running.stage, steps)
-        bar = ProgressBar(total=1.0, completed=min(1.0, self.run.share), width=40)
-        return Group(table, bar, Text(self.run.line()))
+        bar = Table.grid(padding=(0, 2))
+        share = min(1.0, self.run.share)
+        bar.add_row(ProgressBar(total=1.0, completed=share, width=30), Text(self.run.line()))
+        return Group(table, bar)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 
 class Store:
-    """The folder `runs/`: records, artifacts, shared auto-encoders, models and suite manifests."""
+    """The folder `runs/`: records, artifacts, shared auto-encoders, models, checkpoints, manifests."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
@@ -69,6 +70,14 @@ class Store:
     def model_path(self, trial_id: str) -> Path:
         """Return the folder of a trial's trained model."""
         return self.root / "models" / trial_id
+
+    def checkpoint_path(self, trial_id: str) -> Path:
+        """Return the folder of the checkpoints of a trial that has not ended yet."""
+        return self.root / "checkpoints" / trial_id
+
+    def drop_checkpoint(self, trial_id: str) -> None:
+        """Remove a trial's checkpoints, if there are any."""
+        shutil.rmtree(self.checkpoint_path(trial_id), ignore_errors=True)
 
     def load(self, trial_id: str) -> Record | None:
         """Return a trial's record; None when there is none, or the file is not a record."""

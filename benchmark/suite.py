@@ -98,10 +98,11 @@ class Evaluation(_Part):
 
 
 class Resources(_Part):
-    """Share of the machine one trial takes."""
+    """Share of the machine one trial takes, and how often it writes a checkpoint."""
 
     cpus: int = Field(default=1, ge=1)
     gpus: float = Field(default=0, ge=0)
+    checkpoint_seconds: float = Field(default=60, ge=0)
 
 
 class SuiteSettings(_Part):

@@ -22,7 +22,7 @@ from benchmark.views import Views
 from pcvq2 import PCVQ2, FitLog
 from pcvq2.likelihood import BITS_PER_NAT
 from pcvq2.randomness import derive_seed
-from pcvq2.training import Progress
+from pcvq2.training import NonFiniteLoss, Progress
 
 SHOWN = 32  # images of each kind kept for the report's grids
 LIKELIHOOD_IMAGES = 2000  # training images whose likelihood is measured, at the most
@@ -33,19 +33,32 @@ def seed_for(trial: Trial, purpose: str) -> int:
     return derive_seed(trial.fingerprint, trial.budget, trial.seed, purpose)
 
 
-def attempt_trial(trial: Trial, store: Store, *, device: str, threads: int, progress: Progress) -> Record:
-    """Run a trial and store its record; an error becomes a failure record with reason and traceback."""
+def attempt_trial(trial: Trial, store: Store, **settings: Any) -> Record:
+    """Run a trial and store its record; an error becomes a failure record with reason and traceback.
+
+    A trial that is done needs its checkpoints no more; one that failed goes on from them when it is tried
+    again, unless they lead to a nan. `settings` are those of `run_trial`.
+    """
+    needed = False
     try:
-        record, artifacts = run_trial(trial, store, device=device, threads=threads, progress=progress)
+        record, artifacts = run_trial(trial, store, **settings)
     except Exception as error:
         record = failure(trial, f"{type(error).__name__}: {error}", traceback.format_exc())
-        artifacts = {}
+        artifacts, needed = {}, not isinstance(error, NonFiniteLoss)
     store.write(record, artifacts)
+    if not needed:
+        store.drop_checkpoint(trial.id)
     return record
 
 
 def run_trial(
-    trial: Trial, store: Store, *, device: str, threads: int, progress: Progress
+    trial: Trial,
+    store: Store,
+    *,
+    device: str,
+    threads: int,
+    progress: Progress,
+    checkpoint_seconds: float = 60.0,
 ) -> tuple[Record, dict[str, bytes]]:
     """Train, sample and score one model. Returns its record and its artifacts by file name."""
     torch.set_num_threads(threads)
@@ -69,6 +82,10 @@ def run_trial(
         augmented_stages=trial.strategy.stages if trial.strategy.name != "none" else (),
         shared=store.shared_codes,
         progress=progress,
+        checkpoint=store.checkpoint_path(trial.id),
+        checkpoint_seconds=checkpoint_seconds,
+        owner=trial.id,
+        state=views,
     )
     model.save(store.model_path(trial.id))
 
@@ -87,7 +104,7 @@ def run_trial(
         "parameters": model.parameters_count,
         "sampling_seconds": scoring_start - sampling_start,
         "scoring_seconds": time.perf_counter() - scoring_start,
-        "wall_seconds": time.perf_counter() - start,
+        "wall_seconds": time.perf_counter() - start + log.earlier_seconds,
         "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
         "cpu_threads": threads,
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -46,6 +46,25 @@ class Views:
         learned = rate_unigram - rate_train
         self.gaps[self._step] = (rate_validation - rate_train) / learned if learned > 0 else None
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything drawn and observed so far, as plain JSON values; pcvq2.checkpoint.Stateful."""
+        return {
+            "drawn": self.drawn,
+            "changed": self.changed,
+            "strengths": {stage: list(drawn) for stage, drawn in self.strengths.items()},
+            "gaps": list(self.gaps.items()),
+            "step": self._step,
+            "strategies": {stage: strategy.state_dict() for stage, strategy in self._strategies.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
+        """Restore what `state_dict` returned."""
+        self.drawn, self.changed, self._step = state["drawn"], state["changed"], state["step"]
+        self.strengths = {stage: list(drawn) for stage, drawn in state["strengths"].items()}
+        self.gaps = {int(step): gap for step, gap in state["gaps"]}
+        for stage, strategy in self._strategies.items():
+            strategy.load_state_dict(state["strategies"][stage])
+
     def strength_at(self, step: int) -> float:
         """Return the strength of the last view drawn before `step` steps of the stage prior were done."""
         drawn = self.strengths["prior"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Selection = Literal["last", "best_validation"]
+Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class VQVAE2Config:
     decay: float = 0.99
     continuous: float = 0.2  # share of the stage trained before quantisation starts (ours)
     revive_below: float = 0.03  # a code is dead under this share of the mean count (ours; Jukebox: count < 1)
+    precision: Precision = "float32"  # of the convolutions in training; all else is float32 always
 
     def __post_init__(self) -> None:
         if not self.downsample or any(f < 2 or f & (f - 1) for f in self.downsample):
@@ -35,6 +37,8 @@ class VQVAE2Config:
                 raise ValueError(f"{name} must be at least 2, got {getattr(self, name)}")
         if not 0 < self.decay < 1:
             raise ValueError(f"decay must lie in (0, 1), got {self.decay}")
+        if self.precision not in get_args(Precision):
+            raise ValueError(f"precision must be one of {get_args(Precision)}, got {self.precision!r}")
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -56,13 +60,18 @@ class VQVAE2Config:
 
 @dataclass(frozen=True)
 class PriorConfig:
-    """Describe the PixelCNN of one level (all levels share it)."""
+    """Describe the PixelCNN of one level (all levels share it, but only the coarsest may attend)."""
 
     channels: int = 128
     layers: int = 10
     dropout: float = 0.1  # VQ-VAE-2's ImageNet priors: 0.1; FFHQ-1024: 0.25 to 0.5
     context_layers: int = 2
     labels: int = 0  # number of view labels a strategy may condition on; 0 = unconditional
+    attention_heads: int = 0  # of the coarsest level's prior; 0 = no attention; VQ-VAE-2: 8
+
+    def __post_init__(self) -> None:
+        if self.attention_heads < 0:
+            raise ValueError(f"attention_heads must be at least 0, got {self.attention_heads}")
 
 
 @dataclass(frozen=True)
@@ -152,7 +161,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     # 256 px: the auto-encoder of VQ-VAE-2's appendix; the prior's size and all steps are ours
     "paper": _preset(
         VQVAE2Config(continuous=0.02),
-        PriorConfig(channels=256, layers=20, dropout=0.3, context_layers=8),
+        PriorConfig(channels=256, layers=20, dropout=0.3, context_layers=8, attention_heads=8),
         StageConfig(steps=200_000, batch=128, learning_rate=3e-4),
         StageConfig(steps=300_000, batch=32, learning_rate=3e-4, polyak=0.9995),
     ),

@@ -3,33 +3,22 @@ bits_per_dim, save/load."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import time
 from pathlib import Path
 
-import filelock
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
+from pcvq2.checkpoint import Place, Stateful
 from pcvq2.config import PCVQ2Config
+from pcvq2.fitting import Fitting
 from pcvq2.likelihood import BITS_PER_NAT, Ledger, log_prob_levels
 from pcvq2.prior import Prior
 from pcvq2.randomness import derive_seed
-from pcvq2.training import (
-    Augment,
-    FitLog,
-    Observe,
-    PriorStage,
-    Progress,
-    Splits,
-    as_floats,
-    encode_all,
-    identity_label,
-    train_codes,
-)
+from pcvq2.tensor_file import write_tensors
+from pcvq2.training import Augment, FitLog, Observe, Progress, as_floats, encode_all, identity_label
 from pcvq2.vqvae2 import VQVAE2
 
 _FORMAT = 1
@@ -69,12 +58,21 @@ class PCVQ2:
         augmented_stages: tuple[str, ...] = ("codes", "prior"),
         shared: Path | None = None,
         progress: Progress | None = None,
+        checkpoint: Path | None = None,
+        checkpoint_seconds: float = 60.0,
+        owner: str = "",
+        state: Stateful | None = None,
     ) -> FitLog:
         """Train both stages; images and validation together are the budget.
 
         The auto-encoder learns from both, the priors from `images` only; `validation` feeds `observe` and
         the checkpoint selection `best_validation`; `heldout` is measured for the learning curve and decides
         nothing. A stage `codes` without augmentation is kept in and taken from the folder `shared`.
+
+        With a folder `checkpoint`, fit writes one now and then and, called again with the same arguments
+        after whatever stopped it, goes on from the last good one to the same weights, bit for bit (same
+        machine, same thread count). One of other images, settings or another `owner` is refused. `state` is
+        what `augment` and `observe` change, restored with the weights. The folder is the caller's to remove.
         Raises ValueError for images of another shape or type, NonFiniteLoss.
         """
         for name, split in (("images", images), ("validation", validation), ("heldout", heldout)):
@@ -82,66 +80,16 @@ class PCVQ2:
                 self._check(split, name)
         if self.config.selection == "best_validation" and validation is None:
             raise ValueError("selection 'best_validation' needs validation images")
-        log = FitLog()
         pool = images if validation is None else torch.cat([images, validation])
         codes_augment = augment if "codes" in augmented_stages else None
         prior_augment = augment if "prior" in augmented_stages else None
+        place = Place(checkpoint, checkpoint_seconds, owner, state)
+        fitting = Fitting(self.config, self.seed, place=place, progress=progress)
+        splits = {"train": images, "validation": validation, "heldout": heldout}
         with torch.random.fork_rng():
-            self._fit_codes(pool, codes_augment, shared, progress, log)
-            start = time.perf_counter()
-            stage = PriorStage(
-                self.prior,
-                self.vqvae,
-                self.config,
-                Splits(
-                    encode_all(self.vqvae, images),
-                    None if validation is None else encode_all(self.vqvae, validation),
-                    None if heldout is None else encode_all(self.vqvae, heldout),
-                ),
-                self.seed,
-            )
-            log.selected_step = stage.run(images, augment=prior_augment, observe=observe, progress=progress)
-            log.curve = stage.curve
-        log.prior_seconds = time.perf_counter() - start
-        log.images_seen += self.config.prior_stage.steps * self.config.prior_stage.batch
-        return log
-
-    def _fit_codes(
-        self,
-        pool: Tensor,
-        augment: Augment | None,
-        shared: Path | None,
-        progress: Progress | None,
-        log: FitLog,
-    ) -> None:
-        start = time.perf_counter()
-
-        def train() -> None:
-            train_codes(self.vqvae, pool, self.config, seed=self.seed, augment=augment, progress=progress)
-
-        if shared is None or augment is not None:
-            train()
-        else:
-            shared.mkdir(parents=True, exist_ok=True)
-            path = shared / f"{self._codes_key(pool)}.safetensors"
-            with filelock.FileLock(path.with_suffix(".lock")):
-                log.codes_shared = path.exists()
-                if not log.codes_shared:
-                    train()
-                    _write_tensors(dict(self.vqvae.state_dict()), path)
-            # read back in both cases: who trained and who borrowed hold the same bytes
-            self.vqvae.load_state_dict(load_file(path, device=str(self.device)))
-            self.vqvae.eval()
-        log.codes_seconds = time.perf_counter() - start
-        log.images_seen += self.config.codes_stage.steps * self.config.codes_stage.batch
-
-    def _codes_key(self, pool: Tensor) -> str:
-        """Name the stage `codes` by all it depends on: images, sizes, settings, seed, format."""
-        values = self.config.to_dict()
-        parts = [values[k] for k in ("size", "channels", "vqvae", "codes_stage")]
-        digest = hashlib.sha256(json.dumps([_FORMAT, self.seed, *parts], sort_keys=True).encode())
-        digest.update(pool.cpu().numpy().tobytes())
-        return digest.hexdigest()[:24]
+            fitting.codes(self.vqvae, pool, codes_augment, shared)
+            fitting.prior(self.prior, self.vqvae, splits, prior_augment, observe)
+        return fitting.log
 
     @torch.no_grad()
     def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0, batch: int = 256) -> Tensor:
@@ -194,7 +142,7 @@ class PCVQ2:
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {f"vqvae.{k}": v for k, v in self.vqvae.state_dict().items()}
         tensors |= {f"prior.{k}": v for k, v in self.prior.state_dict().items()}
-        _write_tensors(tensors, folder / "model.safetensors")
+        write_tensors(tensors, folder / "model.safetensors", {"format": _FORMAT})
         about = {"format": _FORMAT, "seed": self.seed, "config": self.config.to_dict()}
         scratch = folder / f"model.json.{os.getpid()}.part"
         scratch.write_text(json.dumps(about, indent=2))
@@ -220,12 +168,3 @@ class PCVQ2:
                 f"{name} must be uint8 (N >= 1, {', '.join(map(str, expected))}), "
                 f"got {images.dtype} {tuple(images.shape)}"
             )
-
-
-def _write_tensors(tensors: dict[str, Tensor], path: Path) -> None:
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        save_file({k: v.contiguous() for k, v in tensors.items()}, scratch)
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)

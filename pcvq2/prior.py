@@ -50,6 +50,7 @@ class Prior(nn.Module):
                 dropout=config.dropout,
                 context_channels=config.channels if level else 0,
                 labels=config.labels,
+                attention_heads=0 if level else config.attention_heads,
             )
             for level in range(levels)
         )

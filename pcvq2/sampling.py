@@ -8,6 +8,7 @@ the vertical stack runs once per row, the horizontal stack once per pixel. The l
 - The 2 is the two rows (for the horizontal stack, the two pixels) under a kernel. The new one is written
   to slot `row % 2`, over the oldest, and the weights exist in both orders: nothing is ever moved.
 - Everything happens in place, in tiles of the batch that stay in the cache.
+- An attention layer keeps its keys and values and answers one query per pixel (pcvq2/attention.py).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from pcvq2.attention import AttentionCache
 from pcvq2.pixelcnn import GatedLayer, GatedPixelCNN
 
 Choose = Callable[[int, int, Tensor], Tensor]  # (row, column, logits (B, codes)) -> codes (B,)
@@ -83,6 +85,10 @@ class CachedSampler:
         self.model, self.batch, self.height, self.width = model, batch, height, width
         self.embedding = model.embedding.weight
         self.layers = [LayerWeights(layer) for layer in model.gated_layers()]
+        self.attentions = [
+            None if layer is None else AttentionCache(layer, batch, height, width)
+            for layer in model.attentions()
+        ]
         self.hidden, self.hidden_bias = matrix(model.hidden), bias(model.hidden)
         self.output, self.output_bias = matrix(model.output) / temperature, bias(model.output) / temperature
         depth, channels, empty = len(self.layers), model.channels, self.embedding.new_empty
@@ -121,8 +127,12 @@ class CachedSampler:
             self._vertical(row)
             self.h_first[0].zero_()
             for column in range(self.width):
-                drawn = codes[row, column] = choose(row, column, self._horizontal(column))
-                torch.index_select(self.embedding, 0, drawn, out=self.h_first[(column + 1) % 2])
+                drawn = codes[row, column] = choose(row, column, self._horizontal(row, column))
+                following = self.h_first[(column + 1) % 2]
+                torch.index_select(self.embedding, 0, drawn, out=following)
+                for attention in self.attentions:
+                    if attention is not None:
+                        attention.remember(row * self.width + column, following)
             self.v_input[0, :, :, (row + 1) % 2] = self.embedding[codes[row]]
         return codes.permute(2, 0, 1)
 
@@ -168,13 +178,16 @@ class CachedSampler:
             self.v_input[:, :, 1:, slot] = self.v_input[:, :, :1, slot]
             self.h_gates[:, :, 1:] = self.h_gates[:, :, :1]
 
-    def _horizontal(self, column: int) -> Tensor:
+    def _horizontal(self, row: int, column: int) -> Tensor:
         """Run the horizontal stack at one pixel; return logits (B, codes), divided by the temperature."""
-        gated = self.gated
-        for gates, signal, opening, pair, horizontal, h, residual, next_h in self.steps[column]:
+        gated, pixel = self.gated, row * self.width + column
+        for views, attention in zip(self.steps[column], self.attentions, strict=True):
+            gates, signal, opening, pair, horizontal, h, residual, next_h = views
             gates.addmm_(pair, horizontal).sigmoid_()
             torch.addcmul(opening, signal, opening, value=-2, out=gated)
             torch.addmm(h, gated, residual, out=next_h)
+            if attention is not None:
+                attention.attend(pixel, next_h)
         features = torch.relu_(self.h_input[-1, :, column % 2])
         features = torch.addmm(self.hidden_bias, features, self.hidden).relu_()
         return torch.addmm(self.output_bias, features, self.output)

@@ -112,6 +112,8 @@ class VQVAE2(nn.Module):
         nn.init.zeros_(self.scale_head.weight)
         nn.init.constant_(self.scale_head.bias, -3.0)
         self.register_buffer("variance", torch.ones(()))  # of the training images, [-1, 1] units
+        # a tenth faster on a CPU, and layer norm and quantiser read the maps this way round anyhow
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def _descend(self, images: Tensor, quantise: bool = True) -> tuple[list[Tensor], Tensor, Tensor]:
         """Return (codes per level, summed commitment, decoder features) of images."""
@@ -120,7 +122,7 @@ class VQVAE2(nn.Module):
         for encoder in self.encoders:
             x = encoder(x)
             features.append(x)
-        codes, commitment, decoded = [], x.new_zeros(()), None
+        codes, commitment, decoded = [], images.new_zeros(()), None
         for level, feature in enumerate(reversed(features)):
             joined = feature if decoded is None else torch.cat([feature, decoded], 1)
             # ours: unit variance at every position. Without it the encoder shrinks its output towards the
@@ -151,8 +153,11 @@ class VQVAE2(nn.Module):
         `quantise=False` trains the plain auto-encoder: the first part of the stage, so that the codebooks start
         from features that mean something.
         """
-        _, commitment, features = self._descend(images, quantise)
-        pixels = self._pixels(features)
+        # in training only: codes and likelihoods must not depend on how the weights were found
+        mixed = self.training and self.config.precision == "bfloat16"
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=mixed):
+            _, commitment, features = self._descend(images, quantise)
+            pixels = self._pixels(features)
         target = images * 2 - 1
         reconstruction = F.mse_loss(pixels.mean, target) / self.variance
         levels = (images * 255).round()

@@ -156,4 +156,17 @@ def test_the_eta_is_the_pace_so_far_and_a_shared_auto_encoder_counts_once(suite_
     assert run.share == pytest.approx(run.work[first] / total)
     run.end({"id": second, "status": "failed", "reason": "x"})
     assert run.eta_seconds == 0
-    assert "1/2 done, 1 failed, 0 to go" in run.line()
+    assert run.line() == "1/2 done, 1 failed in 0:10"
+
+
+def test_steps_of_an_earlier_run_do_not_flatter_the_eta(suite_file: Path) -> None:
+    now = 0.0
+    run = Run(plan_trials(load_suite(suite_file)), clock=lambda: now)
+    first = run.trials[0].id
+    run.step(first, "prior", 3, 6)
+    assert run.share > 0.02
+    assert run.eta_seconds is None
+    now = 10.0
+    run.step(first, "prior", 6, 6)
+    total = sum(run.work.values())
+    assert run.eta_seconds == pytest.approx(10 / 3 * (1 - run.share) * total)

@@ -54,11 +54,19 @@ def influence(model: GatedPixelCNN, height: int, width: int) -> Tensor:
     return (moved.reshape(pixels, CODES - 1, pixels).amax(1) > 1e-10).T
 
 
-OPTIONS = [{}, {"context_channels": 3}, {"labels": 4}, {"context_channels": 2, "labels": 3}]
+OPTIONS = [
+    {},
+    {"context_channels": 3},
+    {"labels": 4},
+    {"context_channels": 2, "labels": 3},
+    {"attention_heads": 4},
+    {"context_channels": 2, "labels": 3, "attention_heads": 2, "attention_every": 2},
+]
+SIZES = [(5, 5), (4, 6), (6, 3), (1, 6), (6, 1), (1, 1)]
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-@pytest.mark.parametrize(("height", "width"), [(5, 5), (4, 6), (6, 3), (1, 6), (6, 1), (1, 1)])
+@pytest.mark.parametrize(("height", "width"), SIZES)
 def test_logits_depend_on_exactly_the_earlier_pixels(
     options: dict[str, int], height: int, width: int
 ) -> None:
@@ -76,9 +84,18 @@ def test_few_layers_stay_causal(layers: int) -> None:
     assert seen.any()
 
 
-def test_jacobian_is_strictly_causal() -> None:
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_attention_sees_everything_earlier_with_few_layers(layers: int, height: int, width: int) -> None:
+    pixels = height * width
+    earlier = torch.ones(pixels, pixels, dtype=torch.bool).tril(-1)
+    assert torch.equal(influence(build(layers=layers, attention_heads=2), height, width), earlier)
+
+
+@pytest.mark.parametrize("attention_heads", [0, 4])
+def test_jacobian_is_strictly_causal(attention_heads: int) -> None:
     """The gradient of a pixel's logits by the embeddings is exactly zero from that pixel on."""
-    model = build(layers=6)
+    model = build(layers=6, attention_heads=attention_heads)
     codes, _, _ = inputs(model, 1, 4, 5)
     embedded: list[Tensor] = []
     model.embedding.register_forward_hook(
@@ -130,6 +147,12 @@ def test_wrong_conditions_are_refused() -> None:
         build()(codes, None, torch.zeros(1, dtype=torch.int64))
 
 
+@pytest.mark.parametrize("options", [{"attention_heads": -1}, {"attention_heads": 2, "attention_every": 0}])
+def test_impossible_attention_is_refused(options: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="cannot attend"):
+        build(**options)
+
+
 def test_dropout_acts_in_training_only() -> None:
     model = build(dropout=0.5)
     codes, _, _ = inputs(model, 2, 4, 4)
@@ -140,8 +163,9 @@ def test_dropout_acts_in_training_only() -> None:
         assert not torch.equal(model(codes), model(codes))
 
 
-def test_every_parameter_learns() -> None:
-    model = build(layers=2, context_channels=2, labels=2)
+@pytest.mark.parametrize("attention_heads", [0, 4])
+def test_every_parameter_learns(attention_heads: int) -> None:
+    model = build(layers=2, context_channels=2, labels=2, attention_heads=attention_heads)
     codes, context, label = inputs(model, 4, 5, 5)
     torch.nn.functional.cross_entropy(model(codes, context, label), codes).backward()
     for name, parameter in model.named_parameters():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from pcvq2.quantizer import EMAQuantizer
@@ -24,6 +25,27 @@ def test_assignment_is_the_nearest_code() -> None:
     vectors = torch.randn(5000, 4, generator=torch.Generator().manual_seed(3))
     distances = torch.cdist(vectors.double(), quantizer.codebook.double())
     assert torch.equal(quantizer.assign(vectors), distances.argmin(1))
+
+
+@pytest.mark.parametrize("codes", [16, 128, 160, 512])
+def test_assignment_takes_the_first_of_equal_codes(codes: int) -> None:
+    quantizer = EMAQuantizer(codes, 4)
+    quantizer.codebook.copy_(torch.randn(codes, 4, generator=torch.Generator().manual_seed(1)))
+    quantizer.codebook[codes // 2 :] = quantizer.codebook[: codes // 2]  # every code twice
+    assert torch.equal(quantizer.assign(quantizer.codebook), torch.arange(codes) % (codes // 2))
+    vectors = torch.randn(3000, 4, generator=torch.Generator().manual_seed(2))
+    scores = vectors @ quantizer.codebook.t() - 0.5 * quantizer.codebook.square().sum(1)
+    best = scores.gather(1, quantizer.assign(vectors)[:, None])
+    torch.testing.assert_close(best[:, 0], scores.amax(1), rtol=0, atol=1e-5)
+
+
+def test_what_goes_on_is_the_code_itself_bit_for_bit_in_float32() -> None:
+    quantizer, x = trained(), features(4).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        out = quantizer.eval()(x)
+    assert out.vectors.dtype == torch.float32
+    assert torch.equal(out.vectors, quantizer.lookup(out.codes))
+    assert torch.equal(out.codes, quantizer(x.float()).codes)
 
 
 def test_codebook_starts_from_encoder_outputs() -> None:
@@ -64,6 +86,18 @@ def test_all_codes_are_used_soon() -> None:
     quantizer = trained(steps=30)
     used = torch.unique(quantizer.eval()(features(99, (32, 4, 8, 8))).codes)
     assert len(used) == 16
+
+
+@pytest.mark.parametrize("decay", [0.9, 0.99, 0.999])
+def test_codes_that_find_nothing_from_the_start_are_back_after_some_steps_whatever_the_decay(
+    decay: float,
+) -> None:
+    torch.manual_seed(0)
+    quantizer = EMAQuantizer(16, 4, decay=decay).train()
+    quantizer._initialise(features().permute(0, 2, 3, 1).reshape(-1, 4))
+    for step in range(25):
+        quantizer(features(step) + 5.0)  # the encoder has walked away
+    assert len(torch.unique(quantizer.eval()(features(99, (32, 4, 8, 8)) + 5.0).codes)) == 16
 
 
 def test_gradient_passes_straight_through() -> None:

@@ -59,7 +59,14 @@ def naive_sample(
 
 
 SHAPES = [(3, 6, 6), (5, 4, 7), (2, 7, 3), (4, 1, 1), (3, 1, 6), (3, 6, 1), (1, 5, 2), (TILE + 3, 3, 2)]
-OPTIONS = [{}, {"context_channels": 3}, {"labels": 4}, {"context_channels": 2, "labels": 3}]
+OPTIONS = [
+    {},
+    {"context_channels": 3},
+    {"labels": 4},
+    {"context_channels": 2, "labels": 3},
+    {"attention_heads": 4},
+    {"context_channels": 2, "labels": 3, "attention_heads": 2, "attention_every": 2},
+]
 
 
 @pytest.mark.parametrize("options", OPTIONS)
@@ -90,9 +97,10 @@ def test_logits_are_the_naive_logits(options: dict[str, int], shape: tuple[int, 
     torch.testing.assert_close(seen, expected, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("attention_heads", [0, 2])
 @pytest.mark.parametrize("temperature", [0.5, 1.7])
-def test_temperature_divides_the_logits(temperature: float) -> None:
-    model = build()
+def test_temperature_divides_the_logits(temperature: float, attention_heads: int) -> None:
+    model = build(attention_heads=attention_heads)
     given = draws(model, 4, 5, 4)
     drawn = sample_codes(model, *given, temperature=temperature)
     assert torch.equal(drawn, naive_sample(model, *given, temperature=temperature))
@@ -117,8 +125,9 @@ def test_missing_context_is_refused() -> None:
         sample_codes(build(context_channels=2), torch.rand(1, 2, 2))
 
 
-def test_a_sample_depends_on_its_own_uniforms_only() -> None:
-    model = build()
+@pytest.mark.parametrize("attention_heads", [0, 2])
+def test_a_sample_depends_on_its_own_uniforms_only(attention_heads: int) -> None:
+    model = build(attention_heads=attention_heads)
     uniforms, _, _ = draws(model, 9, 5, 5)
     together = sample_codes(model, uniforms)
     assert torch.equal(
@@ -126,8 +135,9 @@ def test_a_sample_depends_on_its_own_uniforms_only() -> None:
     )
 
 
-def test_sampling_has_no_side_effects() -> None:
-    model = build(dropout=0.5).train()
+@pytest.mark.parametrize("attention_heads", [0, 2])
+def test_sampling_has_no_side_effects(attention_heads: int) -> None:
+    model = build(dropout=0.5, attention_heads=attention_heads).train()
     uniforms, _, _ = draws(model, 2, 4, 4)
     before, state = uniforms.clone(), torch.random.get_rng_state()
     weights = {name: weight.clone() for name, weight in model.state_dict().items()}
@@ -147,21 +157,24 @@ def test_samples_are_ordinary_tensors_that_can_be_trained_on() -> None:
     assert model.embedding.weight.grad is not None
 
 
-def test_autocast_does_not_reach_the_sampler() -> None:
-    model = build(context_channels=2)
+@pytest.mark.parametrize("attention_heads", [0, 2])
+def test_autocast_does_not_reach_the_sampler(attention_heads: int) -> None:
+    model = build(context_channels=2, attention_heads=attention_heads)
     given = draws(model, 3, 4, 4)
     with torch.autocast("cpu", torch.bfloat16):
         inside = sample_codes(model, *given)
     assert torch.equal(inside, sample_codes(model, *given))
 
 
-def test_no_maps_are_asked_for() -> None:
-    assert sample_codes(build(), torch.rand(0, 3, 2)).shape == (0, 3, 2)
+@pytest.mark.parametrize("attention_heads", [0, 2])
+def test_no_maps_are_asked_for(attention_heads: int) -> None:
+    assert sample_codes(build(attention_heads=attention_heads), torch.rand(0, 3, 2)).shape == (0, 3, 2)
 
 
-def test_a_sampler_can_be_used_again() -> None:
+@pytest.mark.parametrize("attention_heads", [0, 2])
+def test_a_sampler_can_be_used_again(attention_heads: int) -> None:
     """Whatever an earlier call left in the buffers does not matter."""
-    model = build(labels=4)
+    model = build(labels=4, attention_heads=attention_heads)
     uniforms, _, label = draws(model, 3, 4, 5)
     sampler = CachedSampler(model, *uniforms.shape)
 
@@ -175,22 +188,25 @@ def test_a_sampler_can_be_used_again() -> None:
     assert torch.equal(sampler.decode(choose, label=label), first)
 
 
+@pytest.mark.parametrize("attention_heads", [0, 2])
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_sampling_on_a_gpu() -> None:
-    model = build(context_channels=2, labels=3).eval()
+def test_sampling_on_a_gpu(attention_heads: int) -> None:
+    model = build(context_channels=2, labels=3, attention_heads=attention_heads).eval()
     given = draws(model, 5, 4, 6)
     on_gpu = sample_codes(model.cuda(), *[x if x is None else x.cuda() for x in given])
     assert on_gpu.is_cuda
     assert (on_gpu.cpu() == naive_sample(model.cpu(), *given)).float().mean() > 0.9  # sums round differently
 
 
-def test_changed_weights_change_the_next_sample() -> None:
+@pytest.mark.parametrize("part", ["output.bias", "attention.3.memory.weight"])
+def test_changed_weights_change_the_next_sample(part: str) -> None:
     """Nothing derived from the weights may outlive a call."""
-    model = build()
+    model = build(attention_heads=2)
     uniforms, _, _ = draws(model, 4, 4, 4)
     first = sample_codes(model, uniforms)
     with torch.no_grad():
-        model.output.bias.add_(torch.linspace(-9, 9, CODES))
+        changed = model.get_parameter(part)
+        changed.add_(torch.linspace(-9, 9, changed.shape[0]).view(-1, *[1] * (changed.ndim - 1)))
     assert not torch.equal(first, sample_codes(model, uniforms))
 
 

@@ -1,0 +1,131 @@
+"""A trial that is stopped, killed or fails, and is run again, leaves the record of one that was not."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmark.plan import Trial, plan_trials
+from benchmark.records import Store
+from benchmark.suite import load_suite
+from benchmark.trial import attempt_trial
+from strategies import adaptive
+
+
+def trial_of(path: Path, text: str, strategy: str) -> Trial:
+    path.write_text(text.replace("{name: phased, stages: [prior]}", strategy))
+    return plan_trials(load_suite(path))[-1]
+
+
+def attempt(
+    trial: Trial, runs: Path, progress: Callable[[str, int, int], None] = lambda stage, step, steps: None
+) -> dict[str, Any]:
+    return attempt_trial(
+        trial, Store(runs), device="cpu", threads=1, progress=progress, checkpoint_seconds=0.0
+    )
+
+
+def without_times(record: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in record.items() if not k.endswith("_seconds") and k != "finished_at"}
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        "{name: phased, stages: [prior]}",
+        "{name: phased, stages: [codes, prior]}",
+        "{name: adaptive, stages: [prior], ramp: 2}",
+        "{name: none, label: early, training: {selection: best_validation}}",
+    ],
+    ids=["shared codes", "own codes", "adaptive", "best validation"],
+)
+def test_a_trial_that_broke_off_ends_in_the_record_of_one_that_did_not(
+    tmp_path: Path, suite_text: str, strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adaptive, "_SETTLED_NATS", -100.0)  # so short a training settles nothing
+    trial = trial_of(tmp_path / "a.yaml", suite_text, strategy)
+    whole, runs = attempt(trial, tmp_path / "whole"), tmp_path / "runs"
+    steps: list[tuple[str, int]] = []
+    for stop in [("codes", 3), ("prior", 3), ("prior", 5), ("sampling", 0), None]:
+
+        def progress(stage: str, step: int, _: int, stop: tuple[str, int] | None = stop) -> None:
+            steps.append((stage, step))
+            if (stage, step) == stop:
+                raise RuntimeError(f"stopped at {stop}")
+
+        record = attempt(trial, runs, progress)
+        assert record["status"] == ("failed" if stop else "done"), record
+        checkpoints = [*runs.glob("checkpoints/*/*"), *runs.glob("codes/*.checkpoint*")]
+        assert bool(checkpoints) == bool(stop)
+    assert without_times(record) == without_times(whole)
+    assert set(record) == set(whole)
+    # each step was done once, but for those a stop kept from being written down
+    assert steps.count(("codes", 3)) == steps.count(("prior", 3)) == steps.count(("prior", 5)) == 2
+    assert steps.count(("prior", 2)) == steps.count(("prior", 6)) == 1
+    assert files(runs) == files(tmp_path / "whole")
+    if trial.strategy.name == "adaptive":
+        assert len(set(whole["curve_strength"])) > 1
+
+
+def test_a_nan_is_not_gone_on_from(tmp_path: Path, suite_text: str) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from strategies import Strategy, View\n"
+        "class Nan(Strategy):\n"
+        "    def strength(self, progress):\n"
+        "        return 1.0\n"
+        "    def augment(self, images, context):\n"
+        "        return View(images * float('nan') if context.step == 4 else images)\n"
+    )
+    trial = trial_of(tmp_path / "a.yaml", suite_text, "{name: './mine.py:Nan', stages: [codes]}")
+    record = attempt(trial, tmp_path / "runs")
+    assert record["reason"].startswith("NonFiniteLoss: stage 'codes', step 4")
+    assert not (tmp_path / "runs" / "checkpoints" / trial.id).exists()
+
+
+def bench(suite: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "benchmark.cli", "run", str(suite), "--local"],
+        cwd=suite.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_bench_run_killed_in_either_stage_and_run_again_leaves_the_same_record(suite_file: Path) -> None:
+    text = suite_file.read_text().replace("  - none\n", "").replace("steps: 6,", "steps: 40,")
+    suite_file.write_text(f"{text}baseline: phased\nresources: {{checkpoint_seconds: 0}}\n")
+    runs, folder = suite_file.parent / "runs", suite_file.parent / "whole"
+    (trial,) = plan_trials(load_suite(suite_file))
+    whole = attempt(trial, folder)
+    for sign in ("codes/*.checkpoint", "checkpoints/*/prior.checkpoint"):
+        process = bench(suite_file)
+        while process.poll() is None and not list(runs.glob(sign)):
+            time.sleep(0.02)
+        process.kill()
+        output, _ = process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGKILL, output
+        assert not (runs / "records").exists()
+    output, _ = bench(suite_file).communicate(timeout=300)
+    assert "1/1 done" in output
+    assert "refused" not in output
+    record = json.loads((runs / "records" / f"{trial.id}.json").read_text())
+    assert without_times(record) == without_times(whole)
+    assert files(runs / "codes") == files(folder / "codes")
+    assert list((runs / "checkpoints").iterdir()) == []
+
+    (runs / "checkpoints" / trial.id).mkdir()  # as if it was killed just after its record
+    bench(suite_file).communicate(timeout=60)
+    assert list((runs / "checkpoints").iterdir()) == []
