@@ -45,7 +45,8 @@ class PCVQ2:
     def parameters_count(self) -> int:
         """Count trained parameters and codebook entries."""
         trained = sum(p.numel() for m in (self.vqvae, self.prior) for p in m.parameters())
-        return trained + sum(q.codebook.numel() for q in self.vqvae.quantizers)
+        codebooks = len(self.config.vqvae.levels) * self.config.vqvae.codes * self.config.vqvae.code_dim
+        return trained + codebooks
 
     def fit(
         self,

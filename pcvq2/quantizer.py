@@ -70,9 +70,8 @@ class EMAQuantizer(nn.Module):
         bias = -0.5 * self.codebook.square().sum(1)  # (K,)
         table = self.codebook.t()
         scores = vectors.new_empty(min(_ROWS, len(vectors)), self.codes)  # one buffer, warm in the cache
-        return torch.cat(
-            [_argmax(torch.addmm(bias, rows, table, out=scores[: len(rows)])) for rows in vectors.split(_ROWS)]
-        )
+        chunks = vectors.split(_ROWS)
+        return torch.cat([_argmax(torch.addmm(bias, x, table, out=scores[: len(x)])) for x in chunks])
 
     def lookup(self, codes: Tensor) -> Tensor:
         """Return the code vectors of an index map. codes: (B, H, W) -> (B, D, H, W)."""

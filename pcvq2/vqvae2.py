@@ -67,7 +67,7 @@ def _encoder(inputs: int, factor: int, config: VQVAE2Config) -> nn.Sequential:
 
 
 def _decoder(inputs: int, factor: int, config: VQVAE2Config) -> nn.Sequential:
-    """Grow (B, inputs, H, W) to (B, hidden, H * factor / 2, W * factor / 2); a head does the last doubling."""
+    """Grow (B, inputs, H, W) to (B, hidden, H * factor / 2, W * factor / 2); a head doubles once more."""
     layers: list[nn.Module] = [nn.Conv2d(inputs, config.hidden, 3, padding=1), _stack_of(config)]
     while factor > 2:
         layers += [nn.ConvTranspose2d(config.hidden, config.hidden, 4, stride=2, padding=1), nn.ReLU()]
@@ -105,11 +105,14 @@ class VQVAE2(nn.Module):
             for _ in range(depth)
         )
         factors = tuple(reversed(config.downsample))
-        self.decoders = nn.ModuleList(_decoder(dim if i == 0 else 2 * dim, f, config) for i, f in enumerate(factors))
+        self.decoders = nn.ModuleList(
+            _decoder(2 * dim if level else dim, factor, config) for level, factor in enumerate(factors)
+        )
         self.grow = nn.ModuleList(_double(hidden, dim) for _ in range(depth - 1))  # to the next finer level
         self.mean_head = _double(hidden, channels)
         self.scale_head = _double(hidden, channels)
         nn.init.zeros_(self.scale_head.weight)
+        assert self.scale_head.bias is not None
         nn.init.constant_(self.scale_head.bias, -3.0)
         self.register_buffer("variance", torch.ones(()))  # of the training images, [-1, 1] units
         # a tenth faster on a CPU, and layer norm and quantiser read the maps this way round anyhow
@@ -150,8 +153,8 @@ class VQVAE2(nn.Module):
     def losses(self, images: Tensor, quantise: bool = True) -> Losses:
         """Compute the training losses of images (B, C, H, W) in [0, 1]; moves the codebooks in training mode.
 
-        `quantise=False` trains the plain auto-encoder: the first part of the stage, so that the codebooks start
-        from features that mean something.
+        `quantise=False` trains the plain auto-encoder: the first part of the stage, so that the codebooks
+        start from features that mean something.
         """
         # in training only: codes and likelihoods must not depend on how the weights were found
         mixed = self.training and self.config.precision == "bfloat16"
@@ -166,13 +169,15 @@ class VQVAE2(nn.Module):
         return Losses(total, reconstruction, commitment, distortion)
 
     def encode(self, images: Tensor) -> list[Tensor]:
-        """Return the code maps of images (B, C, H, W) in [0, 1]: (B, h, w) int64 per level, coarsest first."""
+        """Return the code maps of images (B, C, H, W) in [0, 1]: (B, h, w) int64, coarsest first."""
         return self._descend(images)[0]
 
     def decode(self, codes: list[Tensor]) -> Pixels:
         """Return the pixel distribution given code maps, coarsest first."""
         decoded = None
         for level, level_codes in enumerate(codes):
-            decoded = self._decode_level(level, self.quantizers[level].lookup(level_codes), decoded)
+            quantizer = self.quantizers[level]
+            assert isinstance(quantizer, EMAQuantizer)
+            decoded = self._decode_level(level, quantizer.lookup(level_codes), decoded)
         assert decoded is not None, "decode needs at least one code map"
         return self._pixels(decoded)

@@ -150,9 +150,7 @@ def test_best_validation_keeps_the_best_of_the_observed_steps() -> None:
 def test_labels_reach_the_prior_and_sampling_uses_the_identity() -> None:
     config = replace(CONFIG, prior=replace(CONFIG.prior, labels=2))
 
-    def inverted(
-        x: torch.Tensor, *, stage: str, step: int, steps: int
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def inverted(x: torch.Tensor, *, stage: str, step: int, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
         odd = torch.arange(len(x)) % 2
         return torch.where(odd[:, None, None, None] == 1, 1 - x, x), odd
 
@@ -197,7 +195,9 @@ def test_no_code_map_collapses_on_digits() -> None:
     pool, unseen = (torch.from_numpy(x).permute(0, 3, 1, 2) for x in (data.train[:300], data.heldout))
     config = preset("tiny", size=16, channels=1)
     config = replace(
-        config, codes_stage=replace(config.codes_stage, steps=120), prior_stage=replace(CONFIG.prior_stage, steps=1)
+        config,
+        codes_stage=replace(config.codes_stage, steps=120),
+        prior_stage=replace(CONFIG.prior_stage, steps=1),
     )
     model = PCVQ2(config)
     model.fit(pool)

@@ -1,4 +1,6 @@
-"""VQ-VAE-2 as it is commonly written: float32, eager, NCHW, one-hot quantiser. The measure of tests/speed/training.py.
+"""VQ-VAE-2 as it is commonly written: float32, eager, NCHW, one-hot quantiser.
+
+The measure of tests/speed/training.py.
 
 The quantiser is that of rosinality/vq-vae-2-pytorch; layers and losses are those of pcvq2/vqvae2.py, so that
 the weights and the loss of one can be compared with the other's.

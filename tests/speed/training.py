@@ -85,7 +85,8 @@ def copy_weights(source: VQVAE2, target: PlainVQVAE2) -> None:
     with torch.no_grad():
         for mine, theirs in zip(target.parameters(), source.parameters(), strict=True):
             mine.copy_(theirs)
-        for mine, theirs in zip((target.quantize_top, target.quantize_bottom), source.quantizers, strict=True):
+        ours = (target.quantize_top, target.quantize_bottom)
+        for mine, theirs in zip(ours, source.quantizers, strict=True):
             for name in ("codebook", "counts", "sums"):
                 getattr(mine, name).copy_(getattr(theirs, name))
 
@@ -138,7 +139,7 @@ def compare_quantizers(floor: float, rounds: int) -> None:
 
 
 def paper_step(batch: int) -> None:
-    """Do one optimiser step of each stage of the `paper` preset at 256 px, and print this process's peak memory."""
+    """Do one step of each stage of the `paper` preset at 256 px, and print this process's peak memory."""
     config = preset("paper", size=256, channels=3)
     model, step = our_step(config.vqvae, images(256, batch))
     start = time.perf_counter()
@@ -173,7 +174,8 @@ def main() -> None:
         subprocess.run([sys.executable, __file__, "--paper-step", str(options.paper)], check=True)
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
         what = f"paper preset, 256 px, batch {options.paper}, one step of each stage"
-        print(f"{what}: {peak:.1f} GiB, limit {MEMORY_GIB}: {'holds' if peak <= MEMORY_GIB else 'DOES NOT HOLD'}")
+        verdict = "holds" if peak <= MEMORY_GIB else "DOES NOT HOLD"
+        print(f"{what}: {peak:.1f} GiB, limit {MEMORY_GIB}: {verdict}")
         return None
     torch.set_num_threads(1)
     print(f"one thread; n = {options.rounds} per median (quantiser {5 * options.rounds})\n")
