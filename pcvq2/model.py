@@ -138,8 +138,9 @@ class PCVQ2:
         names = self.config.vqvae.levels
         return Ledger({n: torch.cat(r) for n, r in zip(names, rates, strict=True)}, torch.cat(distortions))
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path | str) -> None:
         """Write model.safetensors and model.json into a folder, each replaced atomically."""
+        folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {f"vqvae.{k}": v for k, v in self.vqvae.state_dict().items()}
         tensors |= {f"prior.{k}": v for k, v in self.prior.state_dict().items()}
@@ -150,8 +151,9 @@ class PCVQ2:
         os.replace(scratch, folder / "model.json")
 
     @classmethod
-    def load(cls, folder: Path, *, device: str | torch.device = "cpu") -> PCVQ2:
+    def load(cls, folder: Path | str, *, device: str | torch.device = "cpu") -> PCVQ2:
         """Read a saved model; tensors and JSON only, so loading executes no code."""
+        folder = Path(folder)
         about = json.loads((folder / "model.json").read_text())
         if about["format"] != _FORMAT:
             raise ValueError(f"{folder}: model format {about['format']}, this version reads {_FORMAT}")

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 _ROWS = 1024  # vectors compared at once: the (rows, codes) distances stay in the cache
+_YOUNG_DECAY = 0.95  # the most that a codebook's first updates remember (ours)
 _BLOCK = 64  # entries per block of a two-step argmax
-_PATIENCE = 14  # steps a new code has to find vectors before it is dead (ours)
 
 
 class Quantized(NamedTuple):
@@ -41,19 +41,18 @@ class EMAQuantizer(nn.Module):
 
     N_i <- g N_i + (1 - g) n_i;  m_i <- g m_i + (1 - g) sum of the vectors of code i;  e_i = m_i / N_i.
     Source: van den Oord, Vinyals, Kavukcuoglu (2017), appendix A.1; decay g = 0.99.
-    Ours: the codebook starts from encoder outputs (a start of N_i at zero divides by 1e-5 at the first
-    update, rosinality/vq-vae-2-pytorch PR #72), and dead codes are revived after the write, resetting N_i and
-    m_i together (lucidrains/vector-quantize-pytorch #45, encodec #61). A new code, first or revived, weighs
-    so little that it follows its vectors at once, and that it is dead after 14 steps without any whatever the
-    decay is: with N_i at its expected value that takes 350 steps at g = 0.99, in which the encoder walks away
-    from most of the codebook (128 of 512 codes in use on the top map of 32 px photographs after 80 steps).
+    Ours: the codebook starts from encoder outputs with N_i at its expected value (a start at zero divides
+    by 1e-5 at the first update, rosinality/vq-vae-2-pytorch PR #72), and dead codes are revived after the
+    write, resetting N_i and m_i together (lucidrains/vector-quantize-pytorch #45, encodec #61). The first 170
+    updates use at most g = 0.95, the next ones what (1 + t) / (10 + t) allows: at 0.99 a codebook lags 100
+    steps behind an encoder that still moves fast.
     Random choices come from torch's global generator, which the trainer seeds for each step.
     """
 
     codebook: Tensor
     counts: Tensor
     sums: Tensor
-    initialised: Tensor
+    updates: Tensor
 
     def __init__(self, codes: int, dim: int, *, decay: float = 0.99, revive_below: float = 0.03) -> None:
         super().__init__()
@@ -61,7 +60,7 @@ class EMAQuantizer(nn.Module):
         self.register_buffer("codebook", torch.zeros(codes, dim))
         self.register_buffer("counts", torch.zeros(codes))
         self.register_buffer("sums", torch.zeros(codes, dim))
-        self.register_buffer("initialised", torch.zeros((), dtype=torch.bool))
+        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
 
     @torch.no_grad()
     def assign(self, vectors: Tensor) -> Tensor:
@@ -70,8 +69,12 @@ class EMAQuantizer(nn.Module):
         bias = -0.5 * self.codebook.square().sum(1)  # (K,)
         table = self.codebook.t()
         scores = vectors.new_empty(min(_ROWS, len(vectors)), self.codes)  # one buffer, warm in the cache
-        chunks = vectors.split(_ROWS)
-        return torch.cat([_argmax(torch.addmm(bias, x, table, out=scores[: len(x)])) for x in chunks])
+        return torch.cat(
+            [
+                _argmax(torch.addmm(bias, rows, table, out=scores[: len(rows)]))
+                for rows in vectors.split(_ROWS)
+            ]
+        )
 
     def lookup(self, codes: Tensor) -> Tensor:
         """Return the code vectors of an index map. codes: (B, H, W) -> (B, D, H, W)."""
@@ -83,7 +86,7 @@ class EMAQuantizer(nn.Module):
             features = features.float()
             batch, _, height, width = features.shape
             flat = features.detach().permute(0, 2, 3, 1).reshape(-1, self.dim)  # (B*H*W, D)
-            if self.training and not self.initialised:
+            if self.training and not self.updates:
                 self._initialise(flat)
             indices = self.assign(flat)
             codes = indices.view(batch, height, width)
@@ -93,32 +96,33 @@ class EMAQuantizer(nn.Module):
                 self._update(flat, indices)
             return Quantized(_StraightThrough.apply(features, vectors), codes, commitment)
 
-    def _thresholds(self, vectors: int) -> tuple[float, float]:
-        """Return the count under which a code is dead, and the count of a new one."""
-        expected = vectors / self.codes
-        dead = self.revive_below * expected
-        return dead, dead / self.decay**_PATIENCE or expected  # without revival there is no such count
-
     @torch.no_grad()
     def _initialise(self, flat: Tensor) -> None:
-        _, new = self._thresholds(len(flat))
+        mean_count = flat.shape[0] / self.codes
         self.codebook.copy_(_draw_rows(flat, self.codes))
-        self.counts.fill_(new)
-        self.sums.copy_(self.codebook * new)
-        self.initialised.fill_(True)
+        self.counts.fill_(mean_count)
+        self.sums.copy_(self.codebook * mean_count)
+
+    def _decay(self) -> float:
+        """Return the decay of this update: a young codebook follows an encoder that still moves fast."""
+        updates = int(self.updates)
+        return min(self.decay, max(_YOUNG_DECAY, (1 + updates) / (10 + updates)))
 
     @torch.no_grad()
     def _update(self, flat: Tensor, indices: Tensor) -> None:
         counts = torch.bincount(indices, minlength=self.codes).to(flat.dtype)
         sums = torch.zeros_like(self.sums).index_add_(0, indices, flat)
-        self.counts.lerp_(counts, 1 - self.decay)
-        self.sums.lerp_(sums, 1 - self.decay)
-        threshold, new = self._thresholds(len(flat))
+        decay = self._decay()
+        self.updates += 1
+        self.counts.lerp_(counts, 1 - decay)
+        self.sums.lerp_(sums, 1 - decay)
+        threshold = self.revive_below * flat.shape[0] / self.codes
         dead = self.counts < threshold
         # always drawn, so that the number of dead codes does not shift later draws of this step
         fresh = _draw_rows(flat, self.codes)
-        self.counts.masked_fill_(dead, new)
-        self.sums.copy_(torch.where(dead[:, None], fresh * new, self.sums))
+        patience = 2 * threshold  # a revived code has ln(2) / (1 - decay) steps to find vectors
+        self.counts.copy_(torch.where(dead, torch.full_like(self.counts, patience), self.counts))
+        self.sums.copy_(torch.where(dead[:, None], fresh * patience, self.sums))
         self.codebook.copy_(self.sums / self.counts[:, None])
 
 
