@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -20,8 +19,6 @@ app = typer.Typer(
     help="Which way of augmenting training images helps a likelihood model most when images are scarce?",
 )
 Runs = Annotated[Path, typer.Option(help="Folder of records, artifacts and shared models.")]
-
-_LEAST_FREE_BYTES, _BYTES_PER_TRIAL = 100 * 2**20, 8 * 2**20
 
 
 def main() -> None:
@@ -43,91 +40,13 @@ def run(
     runs: Runs = Path("runs"),
 ) -> None:
     """Run every trial of a suite that is not done yet."""
-    from benchmark.plan import plan_trials
     from benchmark.records import Store
-    from benchmark.suite import load_suite
+    from benchmark.run import run_suite
 
     console = Console()
-    loaded = load_suite(suite)
-    trials = plan_trials(loaded)
-    _check_weights(loaded.settings.evaluation.extractor, {t.model.channels for t in trials})
-    _check_disk(runs, len(trials))
-    store = Store(runs)
-    unique = list({trial.id: trial for trial in trials}.values())
-    todo = [trial for trial in unique if not store.is_done(trial.id)]
-    for trial in unique:
-        if trial not in todo:
-            store.drop_checkpoint(trial.id)  # killed between its record and the end
-    store.write_manifest(
-        {
-            "suite": loaded.name,
-            "source": str(suite),
-            "title": loaded.settings.title,
-            "baseline": loaded.settings.baseline,
-            "command": f"bench run {suite}",
-            "augmentation_space": loaded.settings.augmentation_space,
-            "trials": [
-                {
-                    "id": trial.id,
-                    "dataset": trial.dataset.name,
-                    "budget": trial.budget,
-                    "strategy": trial.strategy.label,
-                    "seed": trial.seed,
-                }
-                for trial in trials
-            ],
-        }
-    )
-    console.print(
-        f"{loaded.name}: {len(unique)} trials, {len(unique) - len(todo)} done before, {len(todo)} to run"
-    )
-    failed = []
-    if todo:
-        from benchmark.fanout import Share, run_ray, run_serial
-        from benchmark.progress import Display, Run
-
-        resources = loaded.settings.resources
-        state = Run(todo)
-        with Display(state, console) as display:
-            runner = run_serial if local else run_ray
-            share = Share(resources.cpus, resources.gpus, resources.checkpoint_seconds)
-            runner(todo, store, share, display)
-        failed = state.failed
-        console.print(state.line(), soft_wrap=True)
-    for record in failed:
-        console.print(
-            f"FAILED {record['dataset']}/{record['budget']}/{record['strategy']}/seed{record['seed']}: "
-            f"{record['reason']}\n  traceback: {store.record_path(record['id'])}",
-            soft_wrap=True,
-            markup=False,
-        )
-    if failed:
+    if run_suite(suite, Store(runs), console, local=local):
         raise typer.Exit(1)
-    console.print(f"next: bench report {loaded.name}")
-
-
-def _check_weights(extractor: str, channels: set[int]) -> None:
-    """Stop before any training when the extractor's weights are missing."""
-    if extractor in ("random", "pixels"):
-        return
-    from benchmark.metrics.extractors import load_extractor
-
-    for count in channels:
-        load_extractor(extractor, channels=count)
-
-
-def _check_disk(runs: Path, trials: int) -> None:
-    """Stop before any training when the disk is too full for what the trials leave behind."""
-    folder = runs.resolve()
-    while not folder.exists():
-        folder = folder.parent
-    need = _LEAST_FREE_BYTES + trials * _BYTES_PER_TRIAL
-    free = shutil.disk_usage(folder).free
-    if free < need:
-        raise UserError(
-            f"{runs}: {free / 2**20:.0f} MiB are free, {trials} trials need about {need / 2**20:.0f} MiB",
-            "free some space, or name another place with --runs",
-        )
+    console.print(f"next: bench report {suite.stem}")
 
 
 @app.command()

@@ -1,0 +1,102 @@
+"""Run a suite: preflight, manifest, what is missing, summary."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmark.errors import UserError
+from benchmark.plan import Trial, plan_trials
+from benchmark.records import Record, Store
+from benchmark.suite import Suite, load_suite
+
+_LEAST_FREE_BYTES, _BYTES_PER_TRIAL = 100 * 2**20, 8 * 2**20
+
+
+def run_suite(path: Path, store: Store, console: Console, *, local: bool) -> list[Record]:
+    """Run every trial of a suite that is not done. Returns the records of those that failed.
+
+    Raises UserError, before anything is written or trained, for whatever the user can mend.
+    """
+    suite = load_suite(path)
+    planned = plan_trials(suite)
+    trials = list({trial.id: trial for trial in planned}.values())
+    _check_weights(suite.settings.evaluation.extractor, {trial.model.channels for trial in trials})
+    _check_disk(store.root, len(trials))
+    done = {trial.id for trial in trials if store.is_done(trial.id)}
+    for trial_id in done:
+        store.drop_checkpoint(trial_id)  # left by a kill between its record and its end
+    store.write_manifest(_manifest(suite, path, planned))
+    todo = [trial for trial in trials if trial.id not in done]
+    console.print(f"{suite.name}: {len(trials)} trials, {len(done)} done before, {len(todo)} to run")
+    return _run(suite, todo, store, console, local=local) if todo else []
+
+
+def _run(suite: Suite, todo: Sequence[Trial], store: Store, console: Console, *, local: bool) -> list[Record]:
+    from benchmark.fanout import Share, run_ray, run_serial
+    from benchmark.progress import Display, Run
+
+    resources = suite.settings.resources
+    share = Share(resources.cpus, resources.gpus, resources.checkpoint_seconds)
+    state = Run(todo)
+    with Display(state, console) as display:
+        (run_serial if local else run_ray)(todo, store, share, display)
+    console.print(state.line(), soft_wrap=True)
+    for record in state.failed:
+        console.print(
+            f"FAILED {state.titles[record['id']]}: {record['reason']}\n"
+            f"  traceback: {store.record_path(record['id'])}",
+            soft_wrap=True,
+            markup=False,
+        )
+    return state.failed
+
+
+def _manifest(suite: Suite, path: Path, planned: Sequence[Trial]) -> dict[str, object]:
+    """Return what a report starts from: the suite's trials under the names this suite gives them."""
+    settings = suite.settings
+    return {
+        "suite": suite.name,
+        "source": str(path),
+        "title": settings.title,
+        "baseline": settings.baseline,
+        "command": f"bench run {path}",
+        "augmentation_space": settings.augmentation_space,
+        "trials": [
+            {
+                "id": trial.id,
+                "dataset": trial.dataset.name,
+                "budget": trial.budget,
+                "strategy": trial.strategy.label,
+                "seed": trial.seed,
+            }
+            for trial in planned
+        ],
+    }
+
+
+def _check_weights(extractor: str, channels: set[int]) -> None:
+    """Stop before any training when the extractor's weights are missing."""
+    if extractor in ("random", "pixels"):
+        return
+    from benchmark.metrics.extractors import load_extractor
+
+    for count in channels:
+        load_extractor(extractor, channels=count)
+
+
+def _check_disk(runs: Path, trials: int) -> None:
+    """Stop before any training when the disk is too full for what the trials leave behind."""
+    folder = runs
+    while not folder.exists():
+        folder = folder.parent
+    need = _LEAST_FREE_BYTES + trials * _BYTES_PER_TRIAL
+    free = shutil.disk_usage(folder).free
+    if free < need:
+        raise UserError(
+            f"{runs}: {free / 2**20:.0f} MiB are free, {trials} trials need about {need / 2**20:.0f} MiB",
+            "free some space, or name another place with --runs",
+        )
