@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from matplotlib.lines import Line2D
 # Okabe & Ito (2008), *Color Universal Design*; yellow (faint on white) gives way to brown, black is softened.
 PALETTE = ("#333333", "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8C510A")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*", "h")  # 9 markers, 8 colours: 72 distinct pairs
+FAMILIAR = {"none": 0, "none-early-stop": 1, "constant": 2, "phased": 3, "adaptive": 4}
 LINES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
 GREY = "#6B6B6B"
 PNG_DPI = 150
@@ -51,10 +53,13 @@ class StrategyStyle:
 
 
 def strategy_styles(strategies: Sequence[str]) -> dict[str, StrategyStyle]:
-    """Assign colours and markers by the strategies' order in the manifest."""
+    """Assign colours and markers: familiar names look the same in every suite, others follow in order."""
+    taken = {FAMILIAR[name] for name in strategies if name in FAMILIAR}
+    free = (slot for slot in itertools.count() if slot not in taken)
+    slots = [FAMILIAR[name] if name in FAMILIAR else next(free) for name in strategies]
     return {
-        name: StrategyStyle(PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)])
-        for i, name in enumerate(strategies)
+        name: StrategyStyle(PALETTE[slot % len(PALETTE)], MARKERS[slot % len(MARKERS)])
+        for name, slot in zip(strategies, slots, strict=True)
     }
 
 

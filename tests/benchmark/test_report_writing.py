@@ -401,3 +401,12 @@ def test_importing_the_report_imports_neither_torch_nor_ray() -> None:
     code = f"import sys, benchmark.report; print({unwanted} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_strategy_looks_the_same_in_every_suite_and_no_two_alike() -> None:
+    many = ["none", "none-early-stop", "constant", "phased", "adaptive"]
+    few = ["none", "mine", "adaptive", "phased", "yours"]
+    one, other = strategy_styles(many), strategy_styles(few)
+    assert all(one[name] == other[name] for name in set(many) & set(few))
+    assert len(set(other.values())) == len(few)
+    assert len(set(strategy_styles([f"s{i}" for i in range(60)]).values())) == 60
