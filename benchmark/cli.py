@@ -61,6 +61,8 @@ def report(
 
     name = Path(suite).stem
     console = Console()
+    if not console.is_terminal:
+        console.width = 100  # a file or a pipe has no width to respect
     summary = write_report(Store(runs).find_manifest(name), runs, output / name)
     print_table(summary, console)
     console.print(f"report: {output / name / 'README.md'}", soft_wrap=True)

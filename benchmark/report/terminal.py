@@ -1,4 +1,4 @@
-"""Print the main table in a terminal of 100 columns."""
+"""Print the main table; a narrow terminal gets fewer scores, never a number without its n."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from benchmark.report.formatting import decimals_for, decimals_of_differences, interval, number, shortened
@@ -23,29 +24,42 @@ _SAMPLES = {"kid": "KID", "fid": "FID", "nearest_training_ratio": "near", "recal
 def print_table(summary: ReportSummary, console: Console) -> None:
     """Print one table per dataset, then how many trials it rests on and how to read it."""
     comparison = summary.comparison
-    for dataset in comparison.suite.datasets:
-        console.print(_table(comparison, dataset))
+    tables = [_fitting_table(comparison, dataset, console) for dataset in comparison.suite.datasets]
+    for table in tables:
+        console.print(table)
     counts = f"{summary.done} done, {summary.failed} failed, {summary.missing} missing"
     console.print(counts)
     console.print(
         "n: seeds; pairs: seeds shared with the baseline; \\[ ]: 95 % Student-t interval over seeds."
     )
-    console.print("near: median distance of samples to the nearest training image; held-out images = 1.")
+    if any(column.header == "near" for table in tables for column in table.columns):
+        console.print("near: median distance of samples to the nearest training image; held-out images = 1.")
 
 
-def _table(comparison: Comparison, dataset: str) -> Table:
+def _fitting_table(comparison: Comparison, dataset: str, console: Console) -> Table:
+    """Return the table with as many scores of samples as fit; FID never stands without its company."""
+    few = few_samples(protocol_record(comparison.suite, dataset))
+    full = list(_SAMPLES) if few else ["fid", "nearest_training_ratio", "kid", "recall"]
+    for keys in (full, ["kid", "recall"], ["kid"]):
+        table = _table(comparison, dataset, keys)
+        unbounded = console.options.update_width(10_000)  # how wide it wants to be, not how far it can shrink
+        if Measurement.get(console, unbounded, table).maximum <= console.width:
+            return table
+    return _table(comparison, dataset, [])
+
+
+def _table(comparison: Comparison, dataset: str, keys: list[str]) -> Table:
     suite = comparison.suite
     record = protocol_record(suite, dataset)
-    keys = list(_SAMPLES) if few_samples(record) else ["fid", "nearest_training_ratio", "kid", "recall"]
     title = f"{dataset}: bits/dim on held-out images (lower is better); {features_phrase(record)}"
     table = Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    table.add_column("strategy", overflow="fold", min_width=16)
-    table.add_column("n", justify="right")
+    table.add_column("strategy", overflow="fold", min_width=16, max_width=24)
+    table.add_column("n", justify="right", no_wrap=True)
     table.add_column("bits/dim", justify="right", no_wrap=True)
     table.add_column(
         escape(f"difference to {shortened(str(suite.baseline), 12)}"), justify="right", no_wrap=True
     )
-    table.add_column("pairs", justify="right")
+    table.add_column("pairs", justify="right", no_wrap=True)
     for key in keys:
         table.add_column(_SAMPLES[key], justify="right", no_wrap=True)
     for budget in suite.budgets(dataset):

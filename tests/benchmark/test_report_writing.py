@@ -208,6 +208,16 @@ def test_terminal_table_fits_a_hundred_columns(report: ReportSummary) -> None:
     assert "4 done, 1 failed, 1 missing" in stream.getvalue()
 
 
+@pytest.mark.parametrize("width", [100, 80])
+def test_a_narrow_terminal_keeps_strategy_difference_n_and_pairs(report: ReportSummary, width: int) -> None:
+    stream = io.StringIO()
+    print_table(report, Console(file=stream, width=width))
+    header = next(line for line in stream.getvalue().splitlines() if line.strip().startswith("strategy"))
+    assert {"strategy", "n", "bits/dim", "pairs", "KID"} <= set(header.split())
+    assert ("FID" in header) == ("near" in header) == (width == 100)
+    assert any("phased" in line and "−0.290" in line for line in stream.getvalue().splitlines())
+
+
 def test_table_has_the_statistics_of_the_records(tmp_path: Path) -> None:
     none, phased = rows_of(compared(write_suite(tmp_path)))
     assert none["strategy"] == "none"
