@@ -28,9 +28,6 @@ def main() -> None:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
-        sys.exit(130)
 
 
 @app.command()
@@ -44,7 +41,12 @@ def run(
     from benchmark.run import run_suite
 
     console = Console()
-    if run_suite(suite, Store(runs), console, local=local):
+    try:
+        failed = run_suite(suite, Store(runs), console, local=local)
+    except KeyboardInterrupt as interrupt:  # here, because Typer ends without a word
+        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
+        raise typer.Exit(130) from interrupt
+    if failed:
         raise typer.Exit(1)
     console.print(f"next: bench report {suite.stem}")
 

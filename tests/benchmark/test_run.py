@@ -137,6 +137,7 @@ def test_ctrl_c_gives_130_and_the_same_command_goes_on(suite_file: Path, mode: l
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 130, output
     assert "Traceback" not in output
+    assert "interrupted; the same command goes on where it stopped" in output
     assert not records(cwd / "runs")
     suite_file.write_text(short)
     assert bench("run", suite_file, "--local", cwd=cwd).returncode == 0
