@@ -128,8 +128,9 @@ class VQVAE2(nn.Module):
         codes, commitment, decoded = [], images.new_zeros(()), None
         for level, feature in enumerate(reversed(features)):
             joined = feature if decoded is None else torch.cat([feature, decoded], 1)
-            # ours: unit variance at every position. Without it the encoder shrinks its output towards the
-            # codes to save commitment, and the map collapses (perplexity 2 to 12 of 64 codes on digits)
+            # ours: unit variance at every position, so that commitment cannot be saved by shrinking. What it
+            # is worth is open: on 300 digits (one seed, decay 0.95) the top map's perplexity was 39 without it
+            # and without the continuous start, 16 with it alone, 55 with the start alone, 57 with both
             vectors = self.to_code[level](joined).permute(0, 2, 3, 1)
             vectors = F.layer_norm(vectors, (self.config.code_dim,)).permute(0, 3, 1, 2)
             if quantise:
