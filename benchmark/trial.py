@@ -210,6 +210,8 @@ def _training(trial: Trial, log: FitLog, views: Views) -> Record:
         "codes_seconds": log.codes_seconds,
         "prior_seconds": log.prior_seconds,
         "codes_shared": log.codes_shared,
+        "precision_codes": log.precision_codes,
+        "precision_prior": log.precision_prior,
         "codes_steps": trial.model.codes_stage.steps,
         "prior_steps": trial.model.prior_stage.steps,
         "selected_step": log.selected_step,

@@ -6,7 +6,12 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
 Selection = Literal["last", "best_validation"]
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "auto"]
+
+
+def _check_precision(value: str) -> None:
+    if value not in get_args(Precision):
+        raise ValueError(f"precision must be one of {get_args(Precision)}, got {value!r}")
 
 
 @dataclass(frozen=True)
@@ -25,9 +30,10 @@ class VQVAE2Config:
     code_dim: int = 64
     commitment: float = 0.25
     decay: float = 0.99
-    continuous: float = 0.2  # share of the stage trained before quantisation starts (ours)
-    revive_below: float = 0.03  # a code is dead under this share of the mean count (ours; Jukebox: count < 1)
-    precision: Precision = "float32"  # of the convolutions in training; all else is float32 always
+    continuous: float = 0.1  # share of the stage trained before quantisation starts (ours)
+    revive_below: float = 0.1  # a code is dead under this share of the mean count (ours; Jukebox: count < 1)
+    conditions: int = 0  # numbers that the decoder is told about each view; 0 = nothing
+    precision: Precision = "float32"  # of the products in training; see pcvq2/precision.py
 
     def __post_init__(self) -> None:
         if not self.downsample or any(f < 2 or f & (f - 1) for f in self.downsample):
@@ -37,8 +43,7 @@ class VQVAE2Config:
                 raise ValueError(f"{name} must be at least 2, got {getattr(self, name)}")
         if not 0 < self.decay < 1:
             raise ValueError(f"decay must lie in (0, 1), got {self.decay}")
-        if self.precision not in get_args(Precision):
-            raise ValueError(f"precision must be one of {get_args(Precision)}, got {self.precision!r}")
+        _check_precision(self.precision)
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -66,12 +71,18 @@ class PriorConfig:
     layers: int = 10
     dropout: float = 0.1  # VQ-VAE-2's ImageNet priors: 0.1; FFHQ-1024: 0.25 to 0.5
     context_layers: int = 2
-    labels: int = 0  # number of view labels a strategy may condition on; 0 = unconditional
+    conditions: int = 0  # numbers that the prior is told about each view; 0 = unconditional
     attention_heads: int = 0  # of the coarsest level's prior; 0 = no attention; VQ-VAE-2: 8
+    precision: Precision = "float32"  # of the products in training; see pcvq2/precision.py
+    attention_every: int = 5  # layers, counted back from the last; VQ-VAE-2: 4 in 20 layers
 
     def __post_init__(self) -> None:
-        if self.attention_heads < 0:
-            raise ValueError(f"attention_heads must be at least 0, got {self.attention_heads}")
+        for name in ("attention_heads", "conditions"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        if self.attention_every < 1:
+            raise ValueError(f"attention_every must be at least 1, got {self.attention_every}")
+        _check_precision(self.precision)
 
 
 @dataclass(frozen=True)
@@ -81,6 +92,7 @@ class StageConfig:
     steps: int
     batch: int
     learning_rate: float
+    micro_batch: int | None = None  # images whose activations are kept at once (stage prior); None: all
     warmup: float = 0.05  # share of the steps
     clip: float = 1.0  # gradient norm
     polyak: float = 0.995
@@ -91,6 +103,8 @@ class StageConfig:
         for name in ("steps", "batch", "learning_rate", "clip", "evaluations", "observations"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.micro_batch is not None and self.micro_batch < 1:
+            raise ValueError(f"micro_batch must be at least 1, got {self.micro_batch}")
 
 
 @dataclass(frozen=True)
@@ -108,6 +122,8 @@ class PCVQ2Config:
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
             raise ValueError(f"channels must be 1 (grey) or 3 (colour), got {self.channels}")
+        if self.codes_stage.micro_batch is not None:
+            raise ValueError("micro_batch is for the stage prior: a codebook moves once per whole batch")
         self.vqvae.map_sizes(self.size)
 
     def to_dict(self) -> dict[str, Any]:
@@ -139,31 +155,57 @@ def _preset(
 PRESETS: dict[str, dict[str, Any]] = {
     # 16 px in half a minute of one core: 8x8 bottom and 4x4 top codes
     "tiny": _preset(
-        VQVAE2Config(hidden=32, residual_hidden=16, downsample=(2, 2), codes=64, code_dim=16, decay=0.95),
-        PriorConfig(channels=32, layers=4),
-        StageConfig(steps=500, batch=48, learning_rate=2e-3),
+        VQVAE2Config(
+            hidden=32,
+            residual_hidden=16,
+            downsample=(2, 2),
+            codes=64,
+            code_dim=16,
+            decay=0.95,
+            precision="auto",
+        ),
+        PriorConfig(channels=32, layers=4, precision="auto"),
+        StageConfig(steps=900, batch=48, learning_rate=2e-3),
         StageConfig(steps=400, batch=32, learning_rate=2e-3),
     ),
     # 32 px in minutes: 16x16 bottom and 8x8 top codes
     "small": _preset(
-        VQVAE2Config(hidden=48, residual_hidden=24, downsample=(2, 2), codes=256, code_dim=32, decay=0.97),
-        PriorConfig(channels=48, layers=6),
-        StageConfig(steps=1000, batch=64, learning_rate=1e-3),
+        VQVAE2Config(
+            hidden=48,
+            residual_hidden=24,
+            downsample=(2, 2),
+            codes=256,
+            code_dim=32,
+            decay=0.97,
+            precision="auto",
+        ),
+        PriorConfig(channels=48, layers=6, precision="auto"),
+        StageConfig(steps=1600, batch=64, learning_rate=1e-3),
         StageConfig(steps=1500, batch=32, learning_rate=1e-3),
     ),
     # 64 px on one GPU
     "base": _preset(
-        VQVAE2Config(hidden=128, residual_hidden=64, downsample=(4, 2), codes=512, code_dim=64),
-        PriorConfig(channels=128, layers=10, dropout=0.3),
+        VQVAE2Config(
+            hidden=128,
+            residual_hidden=64,
+            downsample=(4, 2),
+            codes=512,
+            code_dim=64,
+            continuous=0.02,
+            precision="auto",
+        ),
+        PriorConfig(channels=128, layers=10, dropout=0.3, precision="auto"),
         StageConfig(steps=20_000, batch=64, learning_rate=3e-4),
         StageConfig(steps=40_000, batch=32, learning_rate=5e-4, polyak=0.9995),
     ),
     # 256 px: the auto-encoder of VQ-VAE-2's appendix; the prior's size and all steps are ours
     "paper": _preset(
-        VQVAE2Config(continuous=0.02),
-        PriorConfig(channels=256, layers=20, dropout=0.3, context_layers=8, attention_heads=8),
+        VQVAE2Config(continuous=0.02, precision="auto"),
+        PriorConfig(
+            channels=256, layers=20, dropout=0.3, context_layers=8, attention_heads=8, precision="auto"
+        ),
         StageConfig(steps=200_000, batch=128, learning_rate=3e-4),
-        StageConfig(steps=300_000, batch=32, learning_rate=3e-4, polyak=0.9995),
+        StageConfig(steps=300_000, batch=32, micro_batch=4, learning_rate=3e-4, polyak=0.9995),
     ),
 }
 

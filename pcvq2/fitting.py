@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pcvq2.checkpoint import Checkpoint, Place, digest
 from pcvq2.config import PCVQ2Config
+from pcvq2.precision import resolve
 from pcvq2.prior import Prior
 from pcvq2.prior_stage import PriorStage, Splits
 from pcvq2.tensor_file import RefusedFile, read_tensors, write_tensors
@@ -46,6 +47,7 @@ class Fitting:
             belongs = {"config": self._codes_settings(), "images": digest([pool])}
             checkpoint = self._checkpoint("codes", belongs, augment)
             earlier = self._train_codes(vqvae, pool, augment, checkpoint)
+        self.log.precision_codes = resolve(self.config.vqvae.precision, pool.device)
         self.log.codes_seconds = time.perf_counter() - start + earlier
         self.log.earlier_seconds += earlier
         self.log.images_seen += self.config.codes_stage.steps * self.config.codes_stage.batch
@@ -80,6 +82,7 @@ class Fitting:
             )
         earlier = checkpoint.earlier_seconds if checkpoint is not None else 0.0
         self.log.curve = stage.curve
+        self.log.precision_prior = resolve(self.config.prior.precision, train.device)
         self.log.prior_seconds = time.perf_counter() - start + earlier
         self.log.earlier_seconds += earlier
         self.log.images_seen += self.config.prior_stage.steps * self.config.prior_stage.batch

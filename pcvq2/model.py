@@ -18,7 +18,7 @@ from pcvq2.likelihood import BITS_PER_NAT, Ledger, log_prob_levels
 from pcvq2.prior import Prior
 from pcvq2.randomness import derive_seed
 from pcvq2.tensor_file import write_tensors
-from pcvq2.training import Augment, FitLog, Observe, Progress, as_floats, encode_all, identity_label
+from pcvq2.training import Augment, FitLog, Observe, Progress, as_floats, encode_all, identity_condition
 from pcvq2.vqvae2 import VQVAE2
 
 _FORMAT = 1
@@ -101,8 +101,8 @@ class PCVQ2:
         images = []
         for start in range(0, n, batch):
             chunk = [u[start : start + batch] for u in uniforms]
-            label = identity_label(self.prior, len(chunk[0]), self.device)
-            images.append(self.decode(self.prior.sample(chunk, label, temperature)))
+            condition = identity_condition(self.prior, len(chunk[0]), self.device)
+            images.append(self.decode(self.prior.sample(chunk, condition, temperature)))
         return torch.cat(images)
 
     def encode(self, images: Tensor) -> list[Tensor]:
@@ -129,8 +129,8 @@ class PCVQ2:
         distortions = []
         for chunk in images.split(batch):
             maps = self.vqvae.encode(as_floats(chunk))
-            label = identity_label(self.prior, len(chunk), chunk.device)
-            for level, nats in enumerate(self.prior.nats(maps, label)):
+            condition = identity_condition(self.prior, len(chunk), chunk.device)
+            for level, nats in enumerate(self.prior.nats(maps, condition)):
                 rates[level].append(nats * per_dim)
             pixels = self.vqvae.decode(maps)
             nats = -log_prob_levels(chunk, pixels.mean, pixels.log_scale).sum((1, 2, 3))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pcvq2.config import PriorConfig
+from pcvq2.config import Precision, PriorConfig
 from pcvq2.pixelcnn import GatedPixelCNN
+from pcvq2.precision import products
 from pcvq2.sampling import sample_codes
 from pcvq2.vqvae2 import residual_stack
 
@@ -37,20 +39,31 @@ class ContextStack(nn.Module):
         return F.interpolate(self.blocks(self.enter(features)), size=size)
 
 
+def _apart(codes: int, **options: Any) -> GatedPixelCNN:
+    """Build a network from one draw of the global generator: what it has more shifts no other's weights."""
+    seed = int(torch.randint(2**62, ()))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return GatedPixelCNN(codes, **options)
+
+
 class Prior(nn.Module):
-    """Model code maps, coarsest first, each given all coarser ones and optionally a view label (B,)."""
+    """Model code maps, coarsest first, each given all coarser ones and optionally a condition (B, D)."""
 
     def __init__(self, config: PriorConfig, *, codes: int, levels: int) -> None:
         super().__init__()
+        self.conditions = config.conditions
+        self.precision: Precision = config.precision
         self.networks = nn.ModuleList(
-            GatedPixelCNN(
+            _apart(
                 codes,
                 channels=config.channels,
                 layers=config.layers,
                 dropout=config.dropout,
                 context_channels=config.channels if level else 0,
-                labels=config.labels,
+                conditions=config.conditions,
                 attention_heads=0 if level else config.attention_heads,
+                attention_every=config.attention_every,
             )
             for level in range(levels)
         )
@@ -59,30 +72,31 @@ class Prior(nn.Module):
     def _context(self, level: int, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor | None:
         return self.contexts[level - 1](maps[:level], size) if level else None
 
-    def nats(self, maps: Sequence[Tensor], label: Tensor | None = None) -> list[Tensor]:
+    def nats(self, maps: Sequence[Tensor], condition: Tensor | None = None) -> list[Tensor]:
         """Return -log p of each level's map given the coarser ones, in nats per image: (B,) per level."""
         result = []
         for level, (network, codes) in enumerate(zip(self.networks, maps, strict=True)):
-            context = self._context(level, maps, (codes.shape[1], codes.shape[2]))
-            logits = network(codes, context, label)  # (B, K, H, W)
-            result.append(F.cross_entropy(logits, codes, reduction="none").sum((1, 2)))
+            with products(self.precision if self.training else "float32", codes.device):
+                context = self._context(level, maps, (codes.shape[1], codes.shape[2]))
+                logits = network(codes, context, condition)  # (B, K, H, W)
+            result.append(F.cross_entropy(logits.float(), codes, reduction="none").sum((1, 2)))
         return result
 
-    def loss(self, maps: Sequence[Tensor], label: Tensor | None = None) -> Tensor:
+    def loss(self, maps: Sequence[Tensor], condition: Tensor | None = None) -> Tensor:
         """Return the sum over levels of the mean nats per code; the levels share no parameter."""
-        nats = self.nats(maps, label)
+        nats = self.nats(maps, condition)
         return torch.stack(
             [n.mean() / codes[0].numel() for n, codes in zip(nats, maps, strict=True)],
         ).sum()
 
     @torch.no_grad()
     def sample(
-        self, uniforms: Sequence[Tensor], label: Tensor | None = None, temperature: float = 1.0
+        self, uniforms: Sequence[Tensor], condition: Tensor | None = None, temperature: float = 1.0
     ) -> list[Tensor]:
         """Draw code maps from uniform numbers in [0, 1), one (B, h, w) tensor per level, coarsest first."""
         maps: list[Tensor] = []
         for level, (network, uniform) in enumerate(zip(self.networks, uniforms, strict=True)):
             context = self._context(level, maps, (uniform.shape[1], uniform.shape[2]))
             assert isinstance(network, GatedPixelCNN)
-            maps.append(sample_codes(network, uniform, context, label, temperature))
+            maps.append(sample_codes(network, uniform, context, condition, temperature))
         return maps

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from pcvq2.training import (
     Optimiser,
     Progress,
     as_floats,
-    identity_label,
+    identity_condition,
     steps_left,
 )
 from pcvq2.vqvae2 import VQVAE2
@@ -31,13 +31,13 @@ EVALUATED = 96  # images of each split looked at for a learning curve or by a st
 
 @torch.no_grad()
 def mean_nats(prior: Prior, maps: Sequence[Tensor], batch: int = 128) -> float:
-    """Return the mean rate of code maps in nats per image, summed over levels, at the identity's label."""
+    """Return the mean rate of code maps in nats per image, summed over levels, at condition 0."""
     prior.eval()
     total = 0.0
     for start in range(0, len(maps[0]), batch):
         chunk = [m[start : start + batch] for m in maps]
-        label = identity_label(prior, len(chunk[0]), chunk[0].device)
-        total += float(torch.stack(prior.nats(chunk, label)).sum())
+        condition = identity_condition(prior, len(chunk[0]), chunk[0].device)
+        total += float(torch.stack(prior.nats(chunk, condition)).sum())
     return total / len(maps[0])
 
 
@@ -102,16 +102,25 @@ class PriorStage:
             "stage": self,
         }
         for step in steps_left(config.steps, parts, checkpoint):
-            maps, label = self._view(images, batches(step).to(images.device), step, augment)
+            maps, condition = self._view(images, batches(step).to(images.device), step, augment)
             torch.manual_seed(derive_seed(self.seed, "prior", "draws", step))
             self.prior.train()
-            optimiser.update(self.prior.loss(maps, label), step)
+            optimiser.update(self._losses(maps, condition), step)
             self._average(step)
             if step + 1 in curve | watched:
                 self._evaluate(step + 1, observe if step + 1 in watched else None, step + 1 in curve)
             if progress is not None:
                 progress("prior", step + 1, config.steps)
         return self._select()
+
+    def _losses(self, maps: list[Tensor], condition: Tensor | None) -> Iterator[Tensor]:
+        """Yield the loss in parts that sum to the mean over the batch, one micro-batch after the other."""
+        batch = len(maps[0])
+        size = self.config.micro_batch or batch
+        for start in range(0, batch, size):
+            part = [m[start : start + size] for m in maps]
+            told = None if condition is None else condition[start : start + size]
+            yield self.prior.loss(part, told) * (len(part[0]) / batch)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what evaluations have left: the learning curve and the best weights so far."""
@@ -133,15 +142,15 @@ class PriorStage:
     ) -> tuple[list[Tensor], Tensor | None]:
         stored = [m[index] for m in self.splits.train]
         if augment is None:
-            return stored, identity_label(self.prior, len(index), images.device)
+            return stored, identity_condition(self.prior, len(index), images.device)
         clean = as_floats(images[index])
-        view, label = augment(clean, stage="prior", step=step, steps=self.config.steps)
-        if label is None:
-            label = identity_label(self.prior, len(index), images.device)
+        view, condition = augment(clean, stage="prior", step=step, steps=self.config.steps)
+        if condition is None:
+            condition = identity_condition(self.prior, len(index), images.device)
         if view is clean:
-            return stored, label
+            return stored, condition
         with torch.no_grad():
-            return self.vqvae.encode(view), label
+            return self.vqvae.encode(view), condition
 
     @torch.no_grad()
     def _average(self, step: int) -> None:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 _ROWS = 1024  # vectors compared at once: the (rows, codes) distances stay in the cache
-_YOUNG_DECAY = 0.95  # the most that a codebook's first updates remember (ours)
+_YOUNG_DECAY = 0.9  # the most that a codebook's first updates remember (ours)
 _BLOCK = 64  # entries per block of a two-step argmax
 
 
@@ -43,9 +43,9 @@ class EMAQuantizer(nn.Module):
     Source: van den Oord, Vinyals, Kavukcuoglu (2017), appendix A.1; decay g = 0.99.
     Ours: the codebook starts from encoder outputs with N_i at its expected value (a start at zero divides
     by 1e-5 at the first update, rosinality/vq-vae-2-pytorch PR #72), and dead codes are revived after the
-    write, resetting N_i and m_i together (lucidrains/vector-quantize-pytorch #45, encodec #61). The first 170
-    updates use at most g = 0.95, the next ones what (1 + t) / (10 + t) allows: at 0.99 a codebook lags 100
-    steps behind an encoder that still moves fast.
+    write, resetting N_i and m_i together (lucidrains/vector-quantize-pytorch #45, encodec #61). The first 80
+    updates use at most g = 0.9, the next ones what (1 + t) / (10 + t) allows: at 0.99 a codebook lags 100
+    steps behind an encoder that still moves fast, and codes die faster than revival can place them.
     Random choices come from torch's global generator, which the trainer seeds for each step.
     """
 
@@ -54,7 +54,7 @@ class EMAQuantizer(nn.Module):
     sums: Tensor
     updates: Tensor
 
-    def __init__(self, codes: int, dim: int, *, decay: float = 0.99, revive_below: float = 0.03) -> None:
+    def __init__(self, codes: int, dim: int, *, decay: float = 0.99, revive_below: float = 0.1) -> None:
         super().__init__()
         self.codes, self.dim, self.decay, self.revive_below = codes, dim, decay, revive_below
         self.register_buffer("codebook", torch.zeros(codes, dim))

@@ -30,7 +30,7 @@ def sample_codes(
     model: GatedPixelCNN,
     uniforms: Tensor,
     context: Tensor | None = None,
-    label: Tensor | None = None,
+    condition: Tensor | None = None,
     temperature: float = 1.0,
 ) -> Tensor:
     """Draw code maps (B, H, W) int64 by inverting the model's cumulative distribution at the uniforms.
@@ -51,7 +51,7 @@ def sample_codes(
         def choose(row: int, column: int, logits: Tensor, targets: Tensor = targets) -> Tensor:
             return invert_cdf(logits, targets[row, column])
 
-        parts = [None if given is None else given[tile] for given in (context, label)]
+        parts = [None if given is None else given[tile] for given in (context, condition)]
         with torch.autocast(uniforms.device.type, enabled=False):
             codes[tile] = sampler.decode(choose, *parts)
     return codes
@@ -113,13 +113,15 @@ class CachedSampler:
         return list(zip(gates, signal, opening, pairs, horizontal, now, residual, now[1:], strict=False))
 
     @torch.inference_mode()
-    def decode(self, choose: Choose, context: Tensor | None = None, label: Tensor | None = None) -> Tensor:
+    def decode(
+        self, choose: Choose, context: Tensor | None = None, condition: Tensor | None = None
+    ) -> Tensor:
         """Build code maps (B, H, W) int64 in raster order, asking `choose` for each pixel's codes.
 
         The logits handed to `choose` are divided by the temperature. What is returned is an inference
         tensor: copy it before using it in training.
         """
-        self._condition(context, label)
+        self._condition(context, condition)
         shape = self.height, self.width, self.batch
         codes = torch.empty(shape, dtype=torch.int64, device=self.embedding.device)
         self.v_input[0, :, :, 0] = 0
@@ -136,10 +138,10 @@ class CachedSampler:
             self.v_input[0, :, :, (row + 1) % 2] = self.embedding[codes[row]]
         return codes.permute(2, 0, 1)
 
-    def _condition(self, context: Tensor | None, label: Tensor | None) -> None:
+    def _condition(self, context: Tensor | None, condition: Tensor | None) -> None:
         """Collect what is added before the gates: per layer a constant (2, B, 2C) and the context's part."""
         model, split = self.model, (len(self.layers), 2, -1)
-        model.check_condition(context, label)
+        model.check_given(context, condition)
         rows = [torch.stack((bias(x.vertical), bias(x.horizontal))) for x in model.gated_layers()]
         self.constant = torch.stack(rows)[:, :, None].repeat(1, 1, self.batch, 1)  # (layers, 2, B, 2C)
         self.context: Tensor | None = None
@@ -148,15 +150,15 @@ class CachedSampler:
             self.context = context.permute(2, 3, 0, 1).flatten(1, 2).contiguous()  # (H, W * B, channels)
             weights = matrix(model.context_projection).unflatten(1, split)
             self.context_weights = weights.permute(1, 2, 0, 3).contiguous()  # (layers, 2, channels, 2C)
-        if model.label_embedding is not None and label is not None:
-            self.constant += model.label_embedding(label).unflatten(1, split).permute(1, 2, 0, 3)
+        if model.condition_projection is not None and condition is not None:
+            self.constant += model.condition_projection(condition).unflatten(1, split).permute(1, 2, 0, 3)
 
     def _vertical(self, row: int) -> None:
         """Run the vertical stack over a row and write all it contributes to the horizontal gates."""
         slot, channels = row % 2, self.model.channels
         seen = channels if row == 0 else 2 * channels  # there is nothing above row 0
         # Before the first code is drawn, maps without a condition are all alike: one stands for all.
-        alike = row == 0 and self.context is None and self.model.label_embedding is None
+        alike = row == 0 and self.context is None and self.model.condition_projection is None
         maps = slice(0, 1 if alike else self.batch)
         for index, layer in enumerate(self.layers):
             v_gates, h_gates = self.v_gates[:, maps], self.h_gates[index, :, maps]

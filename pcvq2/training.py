@@ -24,7 +24,7 @@ from pcvq2.vqvae2 import VQVAE2
 class Augment(Protocol):
     """Turn a clean batch into a view: (B, C, H, W) floats in [0, 1] to the same shape.
 
-    Returns (images, labels (B,) int64 or None). Returning the very tensor it was given means "identity":
+    Returns (images, conditions (B, D) or None). Returning the very tensor it was given means "identity":
     the prior then uses the codes encoded once. `step` of `steps` have been done in `stage`.
     """
 
@@ -56,6 +56,8 @@ class FitLog:
     codes_seconds: float = 0.0
     prior_seconds: float = 0.0
     earlier_seconds: float = 0.0  # of these two, spent by processes that this one went on from
+    precision_codes: str = ""  # what "auto" came to
+    precision_prior: str = ""
     codes_shared: bool = False  # the stage was taken from the shared folder, not trained here
     selected_step: int = 0
     curve: list[dict[str, float | None]] = field(default_factory=list)  # rates in nats per image
@@ -75,10 +77,14 @@ class Optimiser:
         cosine = 0.5 * (1 + math.cos(math.pi * step / self.config.steps))
         return self.config.learning_rate * min(1.0, (step + 1) / warm) * cosine
 
-    def update(self, loss: Tensor, step: int) -> None:
-        """Do one optimiser step; raises NonFiniteLoss."""
+    def update(self, losses: Iterable[Tensor], step: int) -> None:
+        """Do one optimiser step on the sum of losses, each freed before the next is made; NonFiniteLoss."""
         self.adam.zero_grad()
-        loss.backward()
+        parts = []
+        for part in losses:
+            part.backward()
+            parts.append(part.detach())
+        loss = torch.stack(parts).sum()
         norm = nn.utils.clip_grad_norm_(self.parameters, self.config.clip)
         if not torch.isfinite(loss) or not torch.isfinite(norm):
             raise NonFiniteLoss(
@@ -154,12 +160,12 @@ def train_codes(
     vqvae.variance.copy_((as_floats(images) * 2).var().clamp_min(1e-4))
     vqvae.train()
     for step in steps_left(stage.steps, {"vqvae": vqvae, "adam": optimiser}, checkpoint):
-        batch = as_floats(images[batches(step).to(images.device)])
+        batch, condition = as_floats(images[batches(step).to(images.device)]), None
         if augment is not None:
-            batch, _ = augment(batch, stage="codes", step=step, steps=stage.steps)
+            batch, condition = augment(batch, stage="codes", step=step, steps=stage.steps)
         torch.manual_seed(derive_seed(seed, "codes", "draws", step))
         quantise = step >= config.vqvae.continuous * stage.steps
-        optimiser.update(vqvae.losses(batch, quantise).total, step)
+        optimiser.update([vqvae.losses(batch, quantise, condition).total], step)
         if progress is not None:
             progress("codes", step + 1, stage.steps)
     vqvae.eval()
@@ -172,6 +178,6 @@ def encode_all(vqvae: VQVAE2, images: Tensor, batch: int = 256) -> list[Tensor]:
     return [torch.cat(maps) for maps in zip(*chunks, strict=True)]
 
 
-def identity_label(prior: Prior, count: int, device: torch.device) -> Tensor | None:
-    """Return the label of un-augmented images: 0 for a prior that knows labels, else none."""
-    return torch.zeros(count, dtype=torch.int64, device=device) if prior.networks[0].labels else None
+def identity_condition(prior: Prior, count: int, device: torch.device) -> Tensor | None:
+    """Return the condition of un-augmented images: zeros for a prior that is told one, else none."""
+    return torch.zeros(count, prior.conditions, device=device) if prior.conditions else None

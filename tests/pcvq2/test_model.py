@@ -110,7 +110,7 @@ def test_validation_images_teach_the_auto_encoder_but_not_the_prior(tmp_path: Pa
     log = without.fit(both[:15], validation=both[15:], shared=tmp_path)
     assert log.codes_shared
     assert all(row["validation"] is not None for row in log.curve)
-    assert not torch.equal(with_all.prior.networks[0].output.weight, without.prior.networks[0].output.weight)
+    assert not torch.equal(with_all.prior.networks[1].output.weight, without.prior.networks[1].output.weight)
 
 
 def test_an_identity_view_trains_exactly_like_no_augmentation() -> None:
@@ -147,18 +147,36 @@ def test_best_validation_keeps_the_best_of_the_observed_steps() -> None:
         PCVQ2(config).fit(x)
 
 
-def test_labels_reach_the_prior_and_sampling_uses_the_identity() -> None:
-    config = replace(CONFIG, prior=replace(CONFIG.prior, labels=2))
+def test_conditions_reach_prior_and_decoder_and_sampling_uses_the_identity() -> None:
+    parts = {name: replace(getattr(CONFIG, name), conditions=1) for name in ("prior", "vqvae")}
+    config = replace(CONFIG, **parts)
 
     def inverted(x: torch.Tensor, *, stage: str, step: int, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
         odd = torch.arange(len(x)) % 2
-        return torch.where(odd[:, None, None, None] == 1, 1 - x, x), odd
+        return torch.where(odd[:, None, None, None] == 1, 1 - x, x), odd[:, None].float()
 
     model = fitted(config, augment=inverted)
     codes = model.encode(images(4))
-    zero, one = (torch.full((4,), label) for label in (0, 1))
+    zero, one = (torch.full((4, 1), float(told)) for told in (0, 1))
     assert not torch.equal(model.prior.nats(codes, zero)[0], model.prior.nats(codes, one)[0])
+    assert model.vqvae.condition_projection is not None
+    assert model.vqvae.condition_projection.weight.abs().max() > 0  # learned
     assert model.sample(2).shape == (2, 1, 16, 16)
+
+
+def test_micro_batches_do_the_same_step_in_less_memory() -> None:
+    """Without dropout the gradients are sums of the same terms."""
+    prior = replace(CONFIG.prior, dropout=0.0)
+    whole, pieces = (
+        fitted(replace(CONFIG, prior=prior, prior_stage=replace(CONFIG.prior_stage, steps=3, micro_batch=m)))
+        for m in (None, 3)
+    )
+    for (name, a), b in zip(
+        whole.prior.state_dict().items(), pieces.prior.state_dict().values(), strict=True
+    ):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5, msg=name)
+    with pytest.raises(ValueError, match="micro_batch is for the stage prior"):
+        replace(CONFIG, codes_stage=replace(CONFIG.codes_stage, micro_batch=2))
 
 
 def test_a_nan_says_in_which_stage_and_step() -> None:

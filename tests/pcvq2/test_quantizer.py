@@ -64,8 +64,8 @@ def test_moving_average_equals_the_one_hot_formulation() -> None:
     flat = x.permute(0, 2, 3, 1).reshape(-1, 4)
     one_hot = torch.nn.functional.one_hot(quantizer.assign(flat), 16).double()
     quantizer(x)
-    counts = 0.95 * before["counts"] + 0.05 * one_hot.sum(0)  # young: 0.95
-    sums = 0.95 * before["sums"] + 0.05 * one_hot.t() @ flat.double()
+    counts = 0.9 * before["counts"] + 0.1 * one_hot.sum(0)  # young: 0.9
+    sums = 0.9 * before["sums"] + 0.1 * one_hot.t() @ flat.double()
     torch.testing.assert_close(quantizer.counts.double(), counts, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(quantizer.codebook.double(), sums / counts[:, None], rtol=1e-4, atol=1e-5)
 

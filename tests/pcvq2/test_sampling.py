@@ -18,6 +18,8 @@ def build(**options: int | float) -> GatedPixelCNN:
         torch.manual_seed(0)
         model = GatedPixelCNN(CODES, **{"channels": 16, "layers": 4, **options})
     with torch.no_grad():
+        if model.condition_projection is not None:  # zero at the start
+            model.condition_projection.reset_parameters()
         for parameter in model.parameters():
             parameter.mul_(2.0)
         model.output.weight.mul_(3.0)
@@ -27,15 +29,15 @@ def build(**options: int | float) -> GatedPixelCNN:
 def draws(
     model: GatedPixelCNN, batch: int, height: int, width: int
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Return uniforms, and a context and label if the model takes them."""
+    """Return uniforms, and a context and condition if the model takes them."""
     generator = torch.Generator().manual_seed(1)
     uniforms = torch.rand(batch, height, width, generator=generator)
-    context = label = None
+    context = condition = None
     if model.context_channels:
         context = torch.randn(batch, model.context_channels, height, width, generator=generator)
-    if model.labels:
-        label = torch.randint(model.labels, (batch,), generator=generator)
-    return uniforms, context, label
+    if model.conditions:
+        condition = torch.randn(batch, model.conditions, generator=generator)
+    return uniforms, context, condition
 
 
 @torch.no_grad()
@@ -43,7 +45,7 @@ def naive_sample(
     model: GatedPixelCNN,
     uniforms: Tensor,
     context: Tensor | None,
-    label: Tensor | None,
+    condition: Tensor | None,
     temperature: float = 1.0,
 ) -> Tensor:
     """Draw the same maps with one full forward pass per pixel: the oracle."""
@@ -51,7 +53,7 @@ def naive_sample(
     codes = torch.zeros(uniforms.shape, dtype=torch.int64)
     for row in range(uniforms.shape[1]):
         for column in range(uniforms.shape[2]):
-            logits = model(codes, context, label)[:, :, row, column] / temperature
+            logits = model(codes, context, condition)[:, :, row, column] / temperature
             cumulative = torch.softmax(logits, 1).cumsum(1)
             target = uniforms[:, row, column, None] * cumulative[:, -1:]
             codes[:, row, column] = (cumulative <= target).sum(1)
@@ -62,10 +64,10 @@ SHAPES = [(3, 6, 6), (5, 4, 7), (2, 7, 3), (4, 1, 1), (3, 1, 6), (3, 6, 1), (1, 
 OPTIONS = [
     {},
     {"context_channels": 3},
-    {"labels": 4},
-    {"context_channels": 2, "labels": 3},
+    {"conditions": 4},
+    {"context_channels": 2, "conditions": 3},
     {"attention_heads": 4},
-    {"context_channels": 2, "labels": 3, "attention_heads": 2, "attention_every": 2},
+    {"context_channels": 2, "conditions": 3, "attention_heads": 2, "attention_every": 2},
 ]
 
 
@@ -82,7 +84,7 @@ def test_samples_are_the_naive_samples(options: dict[str, int], shape: tuple[int
 def test_logits_are_the_naive_logits(options: dict[str, int], shape: tuple[int, int, int]) -> None:
     """Follow given codes instead of drawing: then every pixel's logits can be compared."""
     model = build(**options).eval()
-    uniforms, context, label = draws(model, *shape)
+    uniforms, context, condition = draws(model, *shape)
     codes = (uniforms * CODES).long()
     seen = torch.empty(shape[0], CODES, *shape[1:])
 
@@ -90,9 +92,9 @@ def test_logits_are_the_naive_logits(options: dict[str, int], shape: tuple[int, 
         seen[:, :, row, column] = logits
         return codes[:, row, column]
 
-    assert torch.equal(CachedSampler(model, *shape).decode(follow, context, label), codes)
+    assert torch.equal(CachedSampler(model, *shape).decode(follow, context, condition), codes)
     with torch.no_grad():
-        expected = model(codes, context, label)
+        expected = model(codes, context, condition)
     assert expected.std(1).mean() > 0.5  # otherwise the next line proves little
     torch.testing.assert_close(seen, expected, atol=1e-4, rtol=0)
 
@@ -174,24 +176,25 @@ def test_no_maps_are_asked_for(attention_heads: int) -> None:
 @pytest.mark.parametrize("attention_heads", [0, 2])
 def test_a_sampler_can_be_used_again(attention_heads: int) -> None:
     """Whatever an earlier call left in the buffers does not matter."""
-    model = build(labels=4, attention_heads=attention_heads)
-    uniforms, _, label = draws(model, 3, 4, 5)
+    model = build(conditions=4, attention_heads=attention_heads)
+    uniforms, _, condition = draws(model, 3, 4, 5)
     sampler = CachedSampler(model, *uniforms.shape)
 
     def choose(row: int, column: int, logits: Tensor) -> Tensor:
         return invert_cdf(logits, uniforms[:, row, column, None])
 
-    first = sampler.decode(choose, label=label)
+    first = sampler.decode(choose, condition=condition)
     sampler.decode(
-        lambda row, column, logits: logits.argmin(1), label=label.flip(0) if label is not None else None
+        lambda row, column, logits: logits.argmin(1),
+        condition=condition.flip(0) if condition is not None else None,
     )
-    assert torch.equal(sampler.decode(choose, label=label), first)
+    assert torch.equal(sampler.decode(choose, condition=condition), first)
 
 
 @pytest.mark.parametrize("attention_heads", [0, 2])
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_sampling_on_a_gpu(attention_heads: int) -> None:
-    model = build(context_channels=2, labels=3, attention_heads=attention_heads).eval()
+    model = build(context_channels=2, conditions=3, attention_heads=attention_heads).eval()
     given = draws(model, 5, 4, 6)
     on_gpu = sample_codes(model.cuda(), *[x if x is None else x.cuda() for x in given])
     assert on_gpu.is_cuda

@@ -97,17 +97,13 @@ class PlainVQVAE2(nn.Module):
         """Return the training loss of images (B, C, H, W) in [0, 1]."""
         target = images * 2 - 1
         bottom = self.encode_bottom(target)
-        top = _normalise(self.code_top(self.encode_top(bottom)))
+        top = self.code_top(self.encode_top(bottom))
         top, _, top_commitment = self.quantize_top(top)
         decoded = self.upsample(self.decode_top(top))
-        bottom = _normalise(self.code_bottom(torch.cat([bottom, decoded], 1)))
+        bottom = self.code_bottom(torch.cat([bottom, decoded], 1))
         bottom, _, bottom_commitment = self.quantize_bottom(bottom)
         features = self.decode_bottom(torch.cat([bottom, decoded], 1))
         mean, log_scale = self.mean(features), self.log_scale(features.detach()).clamp(-7.0, 2.0)
         reconstruction = F.mse_loss(mean, target) / self.variance
         distortion = -log_prob_levels((images * 255).round(), mean.detach(), log_scale).mean()
         return reconstruction + self.config.commitment * (top_commitment + bottom_commitment) + distortion
-
-
-def _normalise(x: Tensor) -> Tensor:
-    return F.layer_norm(x.permute(0, 2, 3, 1), (x.shape[1],)).permute(0, 3, 1, 2)
