@@ -87,9 +87,30 @@ def sample(
     print(write_samples(folder, output, count=n, temperature=temperature, seed=seed))
 
 
+@app.command()
+def new(
+    what: Annotated[str, typer.Argument(help="strategy")],
+    name: Annotated[str, typer.Argument(help="Its name in suites, e.g. slow_start.")],
+    into: Annotated[Path, typer.Option(help="Folder for the class and its test.")] = Path("."),
+) -> None:
+    """Write a new strategy and its test."""
+    from benchmark.errors import unknown_name
+    from benchmark.new import new_strategy
+
+    if what != "strategy":
+        raise UserError(*unknown_name("kind of plugin", what, ["strategy"]))
+    source, test = new_strategy(name, into)
+    print(f"wrote {source} and {test}")
+    print(f"test it: pytest {test}")
+    class_name = "".join(part.capitalize() for part in name.split("_"))
+    print(f"use it in a suite's strategies, as a path relative to the suite: ./{source.name}:{class_name}")
+
+
 @app.command("list")
 def list_(
-    what: Annotated[str, typer.Argument(help="strategies, operations, metrics, extractors or presets")],
+    what: Annotated[
+        str, typer.Argument(help="strategies, spaces, operations, metrics, extractors or presets")
+    ],
 ) -> None:
     """List the names a suite may use."""
     from benchmark.listing import listing

@@ -17,14 +17,21 @@ def listing(what: str) -> list[Row]:
 
 
 def _strategies() -> list[Row]:
-    from strategies.registry import known_strategies, parameters_of
+    from strategies.registry import known_strategies, origin_of, parameters_of
 
-    rows: list[Row] = [("name", "what it does", "parameters and defaults")]
+    rows: list[Row] = [("name", "what it does", "parameters and defaults", "source")]
     for name, strategy in sorted(known_strategies().items()):
         first_line = (strategy.__doc__ or "").strip().partition("\n")[0]
         parameters = ", ".join(f"{k}={p.default!r}" for k, p in parameters_of(strategy).items())
-        rows.append((name, first_line, parameters or "-"))
+        rows.append((name, first_line, parameters or "-", origin_of(strategy)))
     return rows
+
+
+def _spaces() -> list[Row]:
+    from strategies.spaces import NAMED_SPACES
+
+    rows: list[Row] = [("name", "ranges at strength 1")]
+    return [*rows, *[(n, ", ".join(f"{k}: {v:g}" for k, v in r.items())) for n, r in NAMED_SPACES.items()]]
 
 
 def _operations() -> list[Row]:
@@ -55,6 +62,7 @@ def _presets() -> list[Row]:
 LISTINGS: dict[str, Callable[[], list[Row]]] = {
     "strategies": _strategies,
     "operations": _operations,
+    "spaces": _spaces,
     "metrics": _metrics,
     "extractors": _extractors,
     "presets": _presets,

@@ -10,10 +10,11 @@ from typing import Any
 
 from benchmark.data import Dataset, DatasetSpec, load_dataset
 from benchmark.errors import UserError, unknown_name
+from benchmark.space import resolve_space
 from benchmark.suite import DatasetEntry, StrategyEntry, Suite
 from benchmark.yaml_file import Location
 from pcvq2.config import PCVQ2Config, override, preset
-from strategies import OPERATIONS, AugmentationSpace, Strategy
+from strategies import AugmentationSpace, Strategy
 from strategies.checks import StrategyError, check_schedule
 from strategies.registry import find_strategy, known_strategies, parameters_of, source_hash
 
@@ -98,7 +99,7 @@ def plan_trials(suite: Suite) -> list[Trial]:
     wait for one shared auto-encoder.
     """
     settings = suite.settings
-    space = _space(suite)
+    space = resolve_space(suite)
     choices = [_choice(suite, i, entry, space) for i, entry in enumerate(settings.strategies)]
     datasets = [_dataset(suite, i, entry) for i, entry in enumerate(settings.datasets)]
     _check_budgets(suite, [dataset for dataset, _ in datasets])
@@ -133,7 +134,8 @@ def _trial(
     budget: int,
     seed: int,
 ) -> Trial:
-    evaluation, config = suite.settings.evaluation, _config(suite, index, dataset)
+    evaluation = suite.settings.evaluation
+    config = _told(_config(suite, index, dataset), choice, space)
     return Trial(
         dataset=spec,
         fingerprint=dataset.fingerprint,
@@ -147,6 +149,17 @@ def _trial(
         samples=min(evaluation.samples or len(dataset.heldout), len(dataset.heldout)),
         metrics=evaluation.metrics,
     )
+
+
+def _told(config: PCVQ2Config, choice: StrategyChoice, space: AugmentationSpace) -> PCVQ2Config:
+    """Give the model as many condition inputs as the strategy tells it numbers."""
+    strategy = choice.make()
+    size = strategy.condition_size(space)
+    if size and "prior" in choice.stages:
+        config = override(config, "prior", {"conditions": size})
+    if size and "codes" in choice.stages and strategy.conditions_decoder:
+        config = override(config, "vqvae", {"conditions": size})
+    return config
 
 
 def _validation_images(
@@ -177,26 +190,6 @@ def _dataset(suite: Suite, index: int, entry: DatasetEntry) -> tuple[Dataset, Da
         return load_dataset(spec), spec
     except UserError as error:
         raise suite.error(("datasets", index), error.message, error.hint) from error
-
-
-def _space(suite: Suite) -> AugmentationSpace:
-    values = dict(suite.settings.augmentation_space)
-    padding = values.pop("padding", "reflection")
-    for name, value in values.items():
-        location = ("augmentation_space", name)
-        if name not in OPERATIONS:
-            raise suite.error(location, *unknown_name("operation", name, [*OPERATIONS, "padding"]))
-        if isinstance(value, str):
-            raise suite.error(
-                location, f"{name} is '{value}'", f"a number is expected: {OPERATIONS[name].unit}"
-            )
-    try:
-        return AugmentationSpace({k: float(v) for k, v in values.items()}, str(padding))
-    except ValueError as error:
-        location = ("augmentation_space", str(error).partition(":")[0])
-        raise suite.error(
-            location, f"augmentation_space: {error}", "see README, section Strategies"
-        ) from error
 
 
 def _choice(suite: Suite, index: int, entry: StrategyEntry, space: AugmentationSpace) -> StrategyChoice:

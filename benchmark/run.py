@@ -26,6 +26,9 @@ def run_suite(path: Path, store: Store, console: Console, *, local: bool) -> lis
     trials = list({trial.id: trial for trial in planned}.values())
     _check_weights(suite.settings.evaluation.extractor, {trial.model.channels for trial in trials})
     _check_disk(store.root, len(trials))
+    _check_views(suite, planned)
+    for note in _skipped(planned):
+        console.print(note, soft_wrap=True)
     done = {trial.id for trial in trials if store.is_done(trial.id)}
     for trial_id in done:
         store.drop_checkpoint(trial_id)  # left by a kill between its record and its end
@@ -64,7 +67,7 @@ def _manifest(suite: Suite, path: Path, planned: Sequence[Trial]) -> dict[str, o
         "title": settings.title,
         "baseline": settings.baseline,
         "command": f"bench run {path}",
-        "augmentation_space": settings.augmentation_space,
+        "augmentation_space": {**planned[0].space.ranges, "padding": planned[0].space.padding},
         "trials": [
             {
                 "id": trial.id,
@@ -76,6 +79,29 @@ def _manifest(suite: Suite, path: Path, planned: Sequence[Trial]) -> dict[str, o
             for trial in planned
         ],
     }
+
+
+def _check_views(suite: Suite, planned: Sequence[Trial]) -> None:
+    """Stop before any training when a strategy's views break a rule: the cheap part of the battery."""
+    from strategies.checks import StrategyError, check_view
+
+    entries = [entry.shown for entry in suite.settings.strategies]
+    for trial in {(t.strategy.label, t.model.channels): t for t in planned}.values():
+        choice = trial.strategy
+        try:
+            for stage in choice.stages:
+                check_view(choice.make, trial.model.channels, stage, trial.space)
+        except Exception as error:  # a plugin may raise anything
+            kind = "" if isinstance(error, StrategyError) else f"{type(error).__name__}: "
+            location = ("strategies", entries.index(choice.label))
+            message = f"strategy '{choice.label}' cannot augment a batch"
+            raise suite.error(location, message, f"{kind}{error}".replace("\n", " ")) from error
+
+
+def _skipped(planned: Sequence[Trial]) -> list[str]:
+    """Say which operations the images of a dataset cannot have."""
+    skipped = {t.dataset.name: t.space.skipped(t.model.channels) for t in planned}
+    return [f"{name}: grey images, so {', '.join(s)} skipped" for name, s in skipped.items() if s]
 
 
 def _check_weights(extractor: str, channels: set[int]) -> None:

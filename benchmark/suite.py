@@ -114,7 +114,7 @@ class SuiteSettings(_Part):
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
     strategies: list[Annotated[StrategyEntry, BeforeValidator(_named)]] = Field(min_length=1)
     baseline: str = "none"
-    augmentation_space: dict[str, float | str] = {}
+    augmentation_space: dict[str, bool | float | str] | str = {}
     model: ModelSettings = ModelSettings(preset="tiny")
     training: TrainingSettings = TrainingSettings()
     evaluation: Evaluation = Evaluation()

@@ -33,10 +33,10 @@ class StepContext:
 
 
 class View(NamedTuple):
-    """An augmented batch, and optionally the label of what was done to it (0 = identity)."""
+    """An augmented batch, and optionally what the model is told was done to it (zeros = identity)."""
 
     images: Tensor  # (B, C, H, W) float32 in [0, 1]
-    condition: Tensor | None = None  # (B,) int64
+    condition: Tensor | None = None  # (B, condition_size) float32
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,13 @@ class Strategy:
 
     validation_share: float = 0.0
     """Share of the budget set aside for `observe`; the prior never learns from it."""
+
+    conditions_decoder: bool = False
+    """Whether the decoder is told too, where stage `codes` is augmented."""
+
+    def condition_size(self, space: AugmentationSpace) -> int:
+        """Return how many numbers per image `augment` tells the model; it is evaluated and sampled at 0."""
+        return 0
 
     def strength(self, progress: float) -> float:
         """Return the strength in [0, 1]: 0 is exactly the identity, 1 the full ranges of the space."""

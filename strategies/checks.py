@@ -6,7 +6,7 @@ import copy
 import json
 from collections.abc import Callable
 
-from strategies.base import STAGES, Likelihoods, StepContext, Strategy
+from strategies.base import STAGES, Likelihoods, StepContext, Strategy, View
 from strategies.space import AugmentationSpace
 
 _SPACE = AugmentationSpace({"rotation": 30.0, "shift": 0.15, "scale": 0.2, "x_flip": 0.5})
@@ -47,16 +47,29 @@ def check_schedule(strategy: Strategy, space: AugmentationSpace = _SPACE) -> Non
         _require(0 <= chance <= 1, strategy, f"probability lies in [0, 1]; at {progress}: {chance}")
 
 
+def check_view(make: Callable[[], Strategy], channels: int, stage: str, space: AugmentationSpace) -> None:
+    """Check one view of four 8x8 images, early in a stage: cheap enough to run before every suite."""
+    _check_view(make, channels, StepContext(stage, 0, _STEPS, 100, space))
+
+
 def _check_view(make: Callable[[], Strategy], channels: int, context: StepContext) -> None:
     import torch
 
     generator = torch.Generator().manual_seed(context.seed)
     images = torch.rand(4, channels, 8, 8, generator=generator)
-    before, random_state, strategy = images.clone(), torch.get_rng_state(), make()
+    before, random_state, strategy = images.clone(), _random_states(), make()
     view = strategy.augment(images, context)
+    _require(isinstance(view, View), strategy, f"augment returns a View, not {type(view).__name__}")
+    _require(
+        isinstance(view.images, torch.Tensor),
+        strategy,
+        f"views are tensors, not {type(view.images).__name__}",
+    )
     _require(torch.equal(images, before), strategy, "augment leaves its input untouched")
     _require(
-        torch.equal(torch.get_rng_state(), random_state), strategy, "augment leaves the global generator"
+        _random_states() == random_state,
+        strategy,
+        "augment leaves the global generators of torch, numpy and random alone; draw from context.seed",
     )
     _require(view.images.shape == images.shape, strategy, f"views keep the shape {tuple(images.shape)}")
     _require(view.images.dtype == images.dtype, strategy, "views are float32")
@@ -68,8 +81,22 @@ def _check_view(make: Callable[[], Strategy], channels: int, context: StepContex
     if not any(strengths.values()) and view.condition is None:
         _require(torch.equal(view.images, before), strategy, "strength 0 is the identity, bit for bit")
     if view.condition is not None:
-        ok = view.condition.shape == (4,) and view.condition.dtype == torch.int64
-        _require(ok, strategy, "condition is (B,) int64")
+        told = view.condition
+        size = strategy.condition_size(context.space)
+        ok = tuple(told.shape) == (4, size) and told.dtype == torch.float32 and bool(told.isfinite().all())
+        _require(ok, strategy, f"condition is finite float32 (B, condition_size): (4, {size})")
+        same = (view.images == before).flatten(1).all(1)
+        _require(bool((told[~same] != 0).any(1).all()), strategy, "condition 0 means the identity")
+
+
+def _random_states() -> tuple[object, ...]:
+    """Return the states of all global generators, comparable."""
+    import random
+
+    import numpy as np
+    import torch
+
+    return torch.get_rng_state().numpy().tobytes(), str(np.random.get_state(legacy=False)), random.getstate()
 
 
 def _check_state(make: Callable[[], Strategy], space: AugmentationSpace) -> None:

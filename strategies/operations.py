@@ -1,71 +1,34 @@
-"""The operations of the augmentation space, batched, done by Kornia with parameters drawn here.
-
-The parameters come from a generator of our own, so neither torch's global generator nor Kornia's is touched.
-"""
+"""The operations of the augmentation space, batched; Kornia resamples, filters and turns colours."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable
 
 import torch
 from kornia import enhance
+from kornia.filters import gaussian_blur2d
 from kornia.geometry.transform import get_affine_matrix2d, warp_affine
 from torch import Tensor
 
-from strategies.space import OPERATIONS
+from strategies.draws import Draws
 
-_DRAWS = 3  # per image and operation: does it fire, and two numbers for its parameters
-
-
-class Draws:
-    """Uniform numbers for a batch: a fixed block per operation, used or not, so operations do not shift."""
-
-    def __init__(self, images: Tensor, ranges: Mapping[str, float], probability: float, seed: int) -> None:
-        generator = torch.Generator().manual_seed(seed)
-        numbers = torch.rand(len(OPERATIONS), len(images), _DRAWS, generator=generator)
-        self._numbers = dict(zip(OPERATIONS, numbers.to(images.device), strict=True))
-        self._ranges, self._probability = ranges, probability
-        self._zeros = images.new_zeros(len(images))
-
-    def fires(self, name: str) -> Tensor:
-        """Say for which images the operation is applied. (B,) bool"""
-        if name not in self._ranges:
-            return self._zeros.bool()
-        return self._numbers[name][:, 0] < self._probability
-
-    def chance(self, name: str) -> Tensor:
-        """Say for which images an operation whose range is a probability happens. (B,) bool"""
-        return self.fires(name) & (self._numbers[name][:, 1] < self._ranges.get(name, 0.0))
-
-    def symmetric(self, name: str, axis: int = 0) -> Tensor:
-        """Draw from +-range where the operation fires, else exactly 0. (B,)"""
-        value = (self._numbers[name][:, 1 + axis] * 2 - 1) * self._ranges.get(name, 0.0)
-        return torch.where(self.fires(name), value, self._zeros)
-
-    def factor(self, name: str) -> Tensor:
-        """Draw (1 + range)^u, u in +-1, where the operation fires, else exactly 1. (B,)"""
-        u = self._numbers[name][:, 1] * 2 - 1
-        value = torch.exp(u * torch.log1p(torch.as_tensor(self._ranges.get(name, 0.0))))
-        return torch.where(self.fires(name), value.to(u), self._zeros + 1)
+_WARPS = ("rotation", "scale", "anisotropic_scale", "shift")
+_DEVIATIONS = 3  # a blur's kernel reaches so many standard deviations
 
 
-def apply_operations(
-    images: Tensor, ranges: Mapping[str, float], *, probability: float, seed: int, padding: str
-) -> Tensor:
-    """Apply the operations with ranges > 0 to images (B, C, H, W) in [0, 1].
+def apply_operations(images: Tensor, draws: Draws, padding: str) -> Tensor:
+    """Apply what was drawn to images (B, C, H, W) in [0, 1].
 
-    An image for which no operation fires is returned bit for bit.
+    An image for which no operation fires is returned bit for bit. Flips, quarter turns and whole pixels are
+    exact; all other geometry is one bilinear resampling. Raises ValueError for rot90 of images that are not
+    square.
     """
-    draws = Draws(images, ranges, probability, seed)
-    images = _select(draws.chance("x_flip"), images.flip(3), images)
-    images = _select(draws.chance("y_flip"), images.flip(2), images)
-    if {"rotation", "scale", "shift"} & ranges.keys():
-        images = _warp(images, draws, padding)
-    for name, change in _COLOUR.items():
-        if name in ranges and (images.shape[1] == 3 or not OPERATIONS[name].colour_only):
-            images = _select(draws.fires(name), change(images, draws).clamp(0, 1), images)
-    if "cutout" in ranges:
-        images = _cut(images, draws, ranges["cutout"])
+    for name, change in _OPERATIONS.items():
+        if name in draws.ranges:
+            images = _select(draws.fires(name), change(images, draws, padding), images)
+        elif name == "warp" and draws.ranges.keys() & set(_WARPS):
+            images = change(images, draws, padding)
     return images
 
 
@@ -73,33 +36,95 @@ def _select(where: Tensor, then: Tensor, otherwise: Tensor) -> Tensor:
     return torch.where(where[:, None, None, None], then, otherwise)
 
 
+def _quarter_turn(images: Tensor, draws: Draws, padding: str) -> Tensor:
+    if images.shape[2] != images.shape[3]:
+        raise ValueError(f"rot90 needs square images, got {images.shape[2]} x {images.shape[3]}")
+    turns = draws.quarter_turns()
+    for turn in (1, 2, 3):
+        images = _select(turns == turn, images.rot90(turn, (2, 3)), images)
+    return images
+
+
+def _shift_pixels(images: Tensor, draws: Draws, padding: str) -> Tensor:
+    """Move by whole pixels: look up each target's source row and column."""
+    _, _, height, width = images.shape
+    rows = torch.arange(height, device=images.device) - draws.pixels(1)[:, None]  # (B, H)
+    columns = torch.arange(width, device=images.device) - draws.pixels(0)[:, None]  # (B, W)
+    outside = ((rows < 0) | (rows >= height))[:, :, None] | ((columns < 0) | (columns >= width))[:, None, :]
+    if padding == "reflection":
+        rows, columns = _mirror(rows, height), _mirror(columns, width)
+    rows, columns = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
+    batch = torch.arange(len(images), device=images.device)[:, None, None]
+    moved = images[batch, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)  # from (B, H, W, C)
+    return moved.masked_fill(outside[:, None], 0.0) if padding == "zeros" else moved
+
+
+def _mirror(index: Tensor, side: int) -> Tensor:
+    """Reflect positions outside [0, side) at the centres of the border pixels."""
+    if side == 1:
+        return torch.zeros_like(index)
+    return (side - 1) - ((index % (2 * side - 2)) - (side - 1)).abs()
+
+
 def _warp(images: Tensor, draws: Draws, padding: str) -> Tensor:
-    """Rotate and scale about the centre and shift, in one bilinear resampling."""
+    """Scale along the axes, rotate about the centre and shift, in one bilinear resampling."""
     batch, _, height, width = images.shape
     shift = torch.stack([draws.symmetric("shift", 0) * width, draws.symmetric("shift", 1) * height], 1)
     centre = images.new_tensor([(width - 1) / 2, (height - 1) / 2]).expand(batch, 2)
-    factor = draws.factor("scale")
+    factor, wide = draws.factor("scale"), draws.factor("anisotropic_scale")
     matrix = get_affine_matrix2d(shift, centre, torch.stack([factor, factor], 1), draws.symmetric("rotation"))
-    warped = warp_affine(images, matrix[:, :2], (height, width), padding_mode=padding, align_corners=True)
-    moved = draws.fires("rotation") | draws.fires("scale") | draws.fires("shift")
+    # the anisotropic part acts on the upright image: about the centre, before everything else
+    stretch = torch.eye(3, device=images.device).repeat(batch, 1, 1)
+    for axis, along in ((0, wide), (1, 1 / wide)):
+        stretch[:, axis, axis] = along
+        stretch[:, axis, 2] = centre[:, axis] * (1 - along)
+    affine = (matrix @ stretch)[:, :2]
+    warped = warp_affine(images, affine, (height, width), padding_mode=padding, align_corners=True)
+    moved = torch.stack([draws.fires(name) for name in _WARPS]).any(0)
     return _select(moved, warped.clamp(0, 1), images)
 
 
-def _cut(images: Tensor, draws: Draws, range_: float) -> Tensor:
+def _blur(images: Tensor, draws: Draws, padding: str) -> Tensor:
+    _, _, height, width = images.shape
+    side = min(height, width)
+    sigma = draws.deviation("blur").clamp_min(1e-3 / side)[:, None] * images.new_tensor([height, width])
+    reach = math.ceil(_DEVIATIONS * draws.ranges["blur"] * max(height, width))
+    size = 2 * min(max(1, reach), side - 1) + 1  # reflected borders are less than a side wide
+    return gaussian_blur2d(images, (size, size), sigma, border_type="reflect").clamp(0, 1)
+
+
+def _noise(images: Tensor, draws: Draws, padding: str) -> Tensor:
+    noise = torch.randn(images.shape, generator=draws.generator("noise/pixels")).to(images.device)
+    return (images + noise * draws.deviation("noise")[:, None, None, None]).clamp(0, 1)
+
+
+def _cut(images: Tensor, draws: Draws, padding: str) -> Tensor:
     """Set a square of side range * side to grey; its centre is uniform over the image."""
     _, _, height, width = images.shape
+    share = draws.ranges["cutout"]
     rows = torch.arange(height, device=images.device)[None, :, None]
     columns = torch.arange(width, device=images.device)[None, None, :]
-    x = (draws.symmetric("cutout", 0) / range_ + 1)[:, None, None] * 0.5 * width
-    y = (draws.symmetric("cutout", 1) / range_ + 1)[:, None, None] * 0.5 * height
-    inside = ((rows + 0.5 - y).abs() < range_ * height / 2) & ((columns + 0.5 - x).abs() < range_ * width / 2)
-    hit = inside & draws.fires("cutout")[:, None, None]
-    return torch.where(hit[:, None], images.new_tensor(0.5), images)
+    x = (draws.uniform("cutout", 0) + 1)[:, None, None] * 0.5 * width
+    y = (draws.uniform("cutout", 1) + 1)[:, None, None] * 0.5 * height
+    inside = ((rows + 0.5 - y).abs() < share * height / 2) & ((columns + 0.5 - x).abs() < share * width / 2)
+    return torch.where(inside[:, None], images.new_tensor(0.5), images)
 
 
-_COLOUR: dict[str, Callable[[Tensor, Draws], Tensor]] = {
-    "brightness": lambda x, d: enhance.adjust_brightness(x, d.symmetric("brightness"), clip_output=False),
-    "contrast": lambda x, d: enhance.adjust_contrast(x, d.factor("contrast"), clip_output=False),
-    "saturation": lambda x, d: enhance.adjust_saturation(x, d.factor("saturation")),
-    "hue": lambda x, d: enhance.adjust_hue(x, torch.deg2rad(d.symmetric("hue"))),
+_OPERATIONS: dict[str, Callable[[Tensor, Draws, str], Tensor]] = {
+    "x_flip": lambda x, d, p: x.flip(3),
+    "y_flip": lambda x, d, p: x.flip(2),
+    "rot90": _quarter_turn,
+    "integer_shift": _shift_pixels,
+    "warp": _warp,
+    "brightness": lambda x, d, p: enhance.adjust_brightness(
+        x, d.symmetric("brightness"), clip_output=False
+    ).clamp(0, 1),
+    "contrast": lambda x, d, p: enhance.adjust_contrast(x, d.factor("contrast"), clip_output=False).clamp(
+        0, 1
+    ),
+    "saturation": lambda x, d, p: enhance.adjust_saturation(x, d.factor("saturation")).clamp(0, 1),
+    "hue": lambda x, d, p: enhance.adjust_hue(x, torch.deg2rad(d.symmetric("hue"))).clamp(0, 1),
+    "blur": _blur,
+    "noise": _noise,
+    "cutout": _cut,
 }

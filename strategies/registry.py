@@ -17,6 +17,7 @@ import strategies
 from strategies.base import Strategy
 
 ENTRY_POINTS = "bench.strategies"
+_NOT_STRATEGIES = ("base", "battery", "checks", "draws", "operations", "registry", "space", "spaces")
 
 
 def name_of(strategy: type[Strategy]) -> str:
@@ -34,7 +35,7 @@ def known_strategies() -> dict[str, type[Strategy]]:
     """Return every strategy found in `strategies/` and under the entry-point group `bench.strategies`."""
     found: dict[str, type[Strategy]] = {}
     for info in pkgutil.iter_modules(strategies.__path__):
-        if info.name in ("base", "space", "operations", "registry", "checks"):
+        if info.name in _NOT_STRATEGIES:
             continue
         for strategy in _defined_in(importlib.import_module(f"strategies.{info.name}")):
             found[name_of(strategy)] = strategy
@@ -73,6 +74,17 @@ def from_file(path: Path, class_name: str) -> type[Strategy]:
 def source_hash(path: Path) -> str:
     """Return the content hash of a plugin file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def origin_of(strategy: type[Strategy]) -> str:
+    """Say where a registered strategy comes from: "built in", or the package and version that brought it."""
+    if strategy.__module__.startswith("strategies."):
+        return "built in"
+    for point in entry_points(group=ENTRY_POINTS):
+        module, _, name = point.value.partition(":")
+        if point.dist is not None and module == strategy.__module__ and name == strategy.__qualname__:
+            return f"{point.dist.name} {point.dist.version}"
+    return strategy.__module__
 
 
 def find_strategy(name: str) -> type[Strategy]:

@@ -11,27 +11,50 @@ if TYPE_CHECKING:
 
 
 class Operation(NamedTuple):
-    """What a range means and how far it may go."""
+    """What a range means, how far it may go, and what a view's parameters say of the operation."""
 
     unit: str
     limit: float
     colour_only: bool = False
+    parameters: tuple[str, ...] = ()  # names of its columns; empty: one, named like the operation
 
 
-# The order is the order of application, and of the draws.
+# The order is the order of application: ADA's (blit, geometry, colour, filter, noise, cutout).
 OPERATIONS: dict[str, Operation] = {
     "x_flip": Operation("probability of a left-right flip", 1.0),
     "y_flip": Operation("probability of an upside-down flip", 1.0),
+    "rot90": Operation(
+        "probability of a turn by 90, 180 or 270 degrees, each alike",
+        1.0,
+        parameters=("rot90_90", "rot90_180", "rot90_270"),
+    ),
+    "integer_shift": Operation(
+        "share of the side: each axis uniform in +-range, in whole pixels",
+        1.0,
+        parameters=("integer_shift_x", "integer_shift_y"),
+    ),
     "rotation": Operation("degrees: angle uniform in +-range", 180.0),
     "scale": Operation("factor (1 + range)^u, u uniform in +-1", 4.0),
-    "shift": Operation("share of the side: each axis uniform in +-range", 1.0),
+    "anisotropic_scale": Operation("factor (1 + range)^u wide and its inverse high, u uniform in +-1", 4.0),
+    "shift": Operation(
+        "share of the side: each axis uniform in +-range", 1.0, parameters=("shift_x", "shift_y")
+    ),
     "brightness": Operation("added to pixels in [0, 1], uniform in +-range", 1.0),
     "contrast": Operation("factor (1 + range)^u, u uniform in +-1", 4.0),
     "saturation": Operation("factor (1 + range)^u, u uniform in +-1", 4.0, colour_only=True),
     "hue": Operation("degrees: turned uniformly in +-range", 180.0, colour_only=True),
+    "blur": Operation("share of the side: standard deviation of a Gaussian, uniform in [0, range]", 0.5),
+    "noise": Operation("standard deviation of pixels in [0, 1], uniform in [0, range]", 1.0),
     "cutout": Operation("share of the side of a square set to grey 0.5, placed uniformly", 1.0),
 }
 PADDINGS = ("reflection", "border", "zeros")
+
+
+class Drawn(NamedTuple):
+    """An augmented batch and what was drawn for it."""
+
+    images: Tensor  # (B, C, H, W)
+    parameters: Tensor  # (B, P) float32, a column per name in AugmentationSpace.parameters
 
 
 @dataclass(frozen=True)
@@ -55,12 +78,36 @@ class AugmentationSpace:
         if self.padding not in PADDINGS:
             raise ValueError(f"padding '{self.padding}' is unknown; known: {', '.join(PADDINGS)}")
 
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Name what is drawn per image, in the order of application."""
+        named = [OPERATIONS[n].parameters or (n,) for n in OPERATIONS if n in self.ranges]
+        return tuple(column for columns in named for column in columns)
+
+    def skipped(self, channels: int) -> tuple[str, ...]:
+        """Name the operations that images of so many channels cannot have."""
+        return tuple(
+            n for n, r in self.ranges.items() if r > 0 and OPERATIONS[n].colour_only and channels == 1
+        )
+
     def draw(
         self, images: Tensor, strengths: Mapping[str, float], *, probability: float = 1.0, seed: int
     ) -> Tensor:
         """Draw an augmented copy of images (B, C, H, W) in [0, 1]; the same tensor when nothing is done.
 
-        Draws depend on (seed, image position) only: at half the strength an image turns half as far.
+        Draws depend on (seed, operation, image position) only: at half the strength an image turns half as
+        far, and an operation more or less in the space changes nothing of the others.
+        """
+        return self.draw_with_parameters(images, strengths, probability=probability, seed=seed).images
+
+    def draw_with_parameters(
+        self, images: Tensor, strengths: Mapping[str, float], *, probability: float = 1.0, seed: int
+    ) -> Drawn:
+        """Draw as `draw` does and tell what was drawn.
+
+        Each parameter is divided by the space's full range: it lies in [-1, 1], and is 0 where the operation
+        did nothing to the image. Factors are told by their logarithms, flips and quarter turns as 0 or 1,
+        blur and noise by their standard deviations, cutout by its side.
         """
         for name, strength in strengths.items():
             if not 0 <= strength <= 1:
@@ -70,7 +117,9 @@ class AugmentationSpace:
         ranges = {name: full * strengths.get(name, 0.0) for name, full in self.ranges.items()}
         ranges = {name: value for name, value in ranges.items() if value > 0}
         if not ranges or probability == 0:
-            return images
+            return Drawn(images, images.new_zeros(len(images), len(self.parameters)))
+        from strategies.draws import Draws
         from strategies.operations import apply_operations
 
-        return apply_operations(images, ranges, probability=probability, seed=seed, padding=self.padding)
+        draws = Draws(images, ranges, probability, seed)
+        return Drawn(apply_operations(images, draws, self.padding), draws.parameters(self.ranges))

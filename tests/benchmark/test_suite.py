@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import UserError
-from benchmark.plan import plan_trials
+from benchmark.plan import Trial, plan_trials
 from benchmark.suite import load_suite
+from strategies.spaces import NAMED_SPACES
 
 
 def complaint(path: Path, text: str) -> str:
@@ -38,6 +39,16 @@ def complaint(path: Path, text: str) -> str:
         ("rotation: 30", "rotatoin: 30", 8, "Did you mean 'rotation'?"),
         ("rotation: 30", "rotation: 300", 8, "outside [0, 180]"),
         ("rotation: 30", "rotation: wide", 8, "degrees"),
+        ("rotation: 30", "rotation: yes", 8, "a number is expected"),
+        ("shift: 0.15", "shift: 15", 8, "15 % is written 0.15"),
+        ("shift: 0.15", "shift: -0.1", 8, "outside [0, 1]"),
+        ("{rotation: 30, shift: 0.15, x_flip: 0.5}", "ada_bgc", 8, "Did you mean 'ada-bgc'?"),
+        ("{rotation: 30, shift: 0.15, x_flip: 0.5}", "{from: mildd}", 8, "Did you mean 'mild'?"),
+        ("name: phased", "name: annealed, shape: square", 7, "linear, cosine"),
+        ("name: phased", "name: matched, to: adaptive", 7, "not known before training"),
+        ("name: phased", "name: matched, to: phazed", 7, "'phazed' is unknown"),
+        ("name: phased", "name: phased, boundaries: [0.5, 0.4, 0.9]", 7, "rising"),
+        ("name: phased", "name: conditional, clean: 2", 7, "clean must lie in [0, 1]"),
         ("preset: tiny", "preset: tinny", 10, "Did you mean 'tiny'?"),
         ("hidden: 8,", "hiden: 8,", 11, "hiden"),
         ("steps: 6, batch: 8}", "steps: 0, batch: 8}", 14, "steps must be positive"),
@@ -145,3 +156,32 @@ def test_the_suites_that_come_along_are_valid(path: Path) -> None:
         if "no such file" not in str(error):
             raise
         pytest.skip(f"SKIPPED LOUDLY: {error.message}")
+
+
+def test_a_named_space_stands_for_its_numbers_and_single_ones_can_be_changed(
+    tmp_path: Path, suite_text: str
+) -> None:
+    written = "{rotation: 30, shift: 0.15, x_flip: 0.5}"
+    assert written in suite_text
+
+    def space(text: str) -> dict[str, float]:
+        (tmp_path / "a.yaml").write_text(suite_text.replace(written, text))
+        return dict(plan_trials(load_suite(tmp_path / "a.yaml"))[-1].space.ranges)
+
+    assert space("mild") == NAMED_SPACES["mild"]
+    changed = space("{from: mild, rotation: 5, hue: 20}")
+    assert changed == NAMED_SPACES["mild"] | {"rotation": 5.0, "hue": 20.0}
+
+
+def test_a_conditional_strategy_gives_the_model_its_inputs_where_it_augments(
+    tmp_path: Path, suite_text: str
+) -> None:
+    def trial(entry: str) -> Trial:
+        (tmp_path / "a.yaml").write_text(suite_text.replace("{name: phased, stages: [prior]}", entry))
+        return plan_trials(load_suite(tmp_path / "a.yaml"))[-1]
+
+    told = trial("{name: conditional, decoder: true}")
+    assert told.model.prior.conditions == len(told.space.parameters) == told.model.vqvae.conditions == 4
+    told = trial("{name: conditional, stages: [prior], decoder: true}")
+    assert (told.model.prior.conditions, told.model.vqvae.conditions) == (4, 0)
+    assert trial("{name: conditional, stages: [codes]}").model.prior.conditions == 0

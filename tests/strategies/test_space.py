@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.functional import rotate
 
 from strategies import OPERATIONS, AugmentationSpace
+from strategies.spaces import NAMED_SPACES
 
 
 def images(channels: int = 3, count: int = 8, size: int = 16) -> torch.Tensor:
@@ -112,9 +117,111 @@ def test_half_the_strength_moves_the_same_image_half_as_far() -> None:
     torch.testing.assert_close(offset(0.5) * 2, offset(1.0), atol=0.01, rtol=0.01)
 
 
-def test_grey_images_skip_colour_operations() -> None:
+def test_grey_images_skip_colour_operations_and_say_so() -> None:
     x = images(1)
     assert torch.equal(draw({"hue": 90, "saturation": 1.0}, x), x)
+    space = AugmentationSpace({"hue": 90, "rotation": 5})
+    assert (space.skipped(1), space.skipped(3)) == (("hue",), ())
+    drawn = space.draw_with_parameters(x, {"hue": 1.0, "rotation": 1.0}, seed=1)
+    assert drawn.parameters[:, 1].abs().max() == 0 < drawn.parameters[:, 0].abs().min()
+
+
+def drawn(name: str, full: float, x: torch.Tensor, **arguments: float) -> tuple[torch.Tensor, torch.Tensor]:
+    space = AugmentationSpace({name: full}, padding="zeros")
+    strengths = {name: arguments.pop("strength", 1.0)}
+    return space.draw_with_parameters(x, strengths, seed=3, **arguments)
+
+
+def test_parameters_say_what_was_done_to_each_image() -> None:
+    """Doing it by hand, with torch and torchvision, gives the same pictures."""
+    x = images(count=32)
+    out, told = drawn("x_flip", 0.5, x)
+    assert torch.equal(out, torch.where(told[:, :1, None, None] == 1, x.flip(3), x))
+    out, told = drawn("rot90", 0.75, x)
+    assert set(told.sum(1).tolist()) == {0.0, 1.0}
+    turns = (told * torch.tensor([1, 2, 3])).sum(1).long()
+    assert set(turns.tolist()) == {0, 1, 2, 3}
+    assert torch.equal(out, torch.stack([i.rot90(int(k), (1, 2)) for i, k in zip(x, turns, strict=True)]))
+    out, told = drawn("integer_shift", 0.25, x)
+    for image, moved, (dx, dy) in zip(x, out, (told * 4).round().int().tolist(), strict=True):
+        expected = torch.zeros_like(image)
+        inside = image[:, max(0, -dy) : 16 - max(0, dy), max(0, -dx) : 16 - max(0, dx)]
+        expected[:, max(0, dy) : 16 + min(0, dy), max(0, dx) : 16 + min(0, dx)] = inside
+        assert torch.equal(moved, expected)
+    out, told = drawn("brightness", 0.4, x, strength=0.5)
+    torch.testing.assert_close(out, (x + told[:, :, None, None] * 0.4).clamp(0, 1))
+    assert told.abs().max() <= 0.5
+    out, told = drawn("saturation", 1.0, x)
+    for image, changed, (share,) in zip(x, out, told.tolist(), strict=True):
+        grey = AugmentationSpace({"saturation": 1.0})  # Kornia scales HSV's saturation
+        assert grey.parameters == ("saturation",)
+        before, after = (i.amax(0) - i.amin(0) for i in (image, changed))
+        factor, limit = 2.0**share, image.amax(0)
+        torch.testing.assert_close(after, torch.minimum(before * factor, limit), atol=1e-4, rtol=1e-3)
+    out, told = drawn("rotation", 30.0, images(count=4, size=33))
+    for image, turned, (share,) in zip(images(count=4, size=33), out, told.tolist(), strict=True):
+        # both count degrees against the clock
+        expected = rotate(image, -30 * share, InterpolationMode.BILINEAR)
+        torch.testing.assert_close(turned, expected, atol=2e-3, rtol=0)
+
+
+def test_blur_keeps_the_mean_and_noise_has_its_deviation() -> None:
+    x = images(count=64, size=32)
+    out, told = drawn("blur", 0.1, x)
+    torch.testing.assert_close(out.mean((1, 2, 3)), x.mean((1, 2, 3)), atol=0.02, rtol=0)
+    detail = (out - out.mean((2, 3), keepdim=True)).square().mean((1, 2, 3))
+    order = told[:, 0].argsort()
+    assert detail[order[-8:]].mean() < 0.2 * detail[order[:8]].mean()
+    out, told = drawn("noise", 0.1, torch.full_like(x, 0.5))
+    torch.testing.assert_close((out - 0.5).std((1, 2, 3)), told[:, 0] * 0.1, atol=0.003, rtol=0.05)
+
+
+def test_reflection_of_whole_pixels_mirrors_at_the_border() -> None:
+    space = AugmentationSpace({"integer_shift": 0.5}, padding="reflection")
+    x = torch.arange(8.0).expand(30, 1, 8, 8) / 8
+    out, told = space.draw_with_parameters(x, {"integer_shift": 1.0}, seed=0)
+    for row, dx in zip(out[:, 0, 0], (told[:, 0] * 4).round().int().tolist(), strict=True):
+        position = torch.arange(8) - dx
+        position = torch.where(position < 0, -position, position)
+        position = torch.where(position > 7, 14 - position, position)
+        assert torch.equal(row, x[0, 0, 0, position])
+
+
+def test_anisotropic_scale_keeps_the_area_of_a_disc() -> None:
+    rows, columns = torch.meshgrid(torch.arange(65.0) - 32, torch.arange(65.0) - 32, indexing="ij")
+    x = (rows**2 + columns**2 < 144).float().expand(16, 1, 65, 65)
+    out, told = drawn("anisotropic_scale", 0.5, x)
+    torch.testing.assert_close(out.sum((1, 2, 3)), x.sum((1, 2, 3)), rtol=0.02, atol=0)
+    wide = (out * columns**2).sum((1, 2, 3)).sqrt() / (out * rows**2).sum((1, 2, 3)).sqrt()
+    torch.testing.assert_close(wide, torch.exp(2 * told[:, 0] * math.log(1.5)), rtol=0.03, atol=0)
+
+
+@pytest.mark.parametrize("name", sorted(NAMED_SPACES))
+def test_named_spaces_are_sound_for_grey_and_colour(name: str) -> None:
+    space = AugmentationSpace(NAMED_SPACES[name])
+    for channels in (1, 3):
+        x = images(channels)
+        out = space.draw(x, dict.fromkeys(space.ranges, 1.0), seed=1)
+        assert 0 <= out.min() <= out.max() <= 1
+        assert not torch.equal(out, x)
+
+
+def test_named_ranges_have_the_standard_deviations_of_their_sources() -> None:
+    ada = NAMED_SPACES["ada-bgc"]
+    for name, log2_deviation in (
+        ("scale", 0.2),
+        ("anisotropic_scale", 0.2),
+        ("contrast", 0.5),
+        ("saturation", 1),
+    ):
+        assert math.log2(1 + ada[name]) / math.sqrt(3) == pytest.approx(log2_deviation, rel=1e-3)
+    for name, deviation in (("shift", 0.125), ("brightness", 0.2)):
+        assert ada[name] / math.sqrt(3) == pytest.approx(deviation, rel=1e-3)
+
+
+def test_quarter_turns_of_oblong_images_are_refused() -> None:
+    with pytest.raises(ValueError, match="square images, got 8 x 6"):
+        draw({"rot90": 0.5}, torch.rand(2, 1, 8, 6))
 
 
 def test_global_generator_is_left_alone() -> None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+import random
 
+import numpy as np
 import pytest
 import torch
 
 from strategies import AugmentationSpace, Likelihoods, StepContext, Strategy, View
 from strategies.adaptive import Adaptive
+from strategies.annealed import Annealed
 from strategies.checks import StrategyError, check_strategy
+from strategies.conditional import Conditional
 from strategies.constant import Constant
+from strategies.increasing import Increasing
+from strategies.matched import Matched
 from strategies.none import NoAugmentation
 from strategies.phased import Phased
 from strategies.registry import find_strategy, known_strategies, name_of
@@ -131,6 +137,47 @@ def test_adaptive_goes_on_where_it_was_saved() -> None:
     assert first.state_dict() == second.state_dict()
 
 
+def means(strategy: Strategy, points: int = 2000) -> dict[str, float]:
+    at = [strategy.operation_strengths((i + 0.5) / points, SPACE) for i in range(points)]
+    return {name: sum(a[name] for a in at) / points for name in SPACE.ranges}
+
+
+@pytest.mark.parametrize("shape", ["linear", "cosine"])
+def test_annealed_falls_to_a_clean_end_and_increasing_is_its_mirror(shape: str) -> None:
+    falling, rising = Annealed(shape), Increasing(shape)
+    strengths = [falling.strength(i / 200) for i in range(201)]
+    assert strengths == sorted(strengths, reverse=True)
+    assert (strengths[0], strengths[150], strengths[200]) == (1.0, pytest.approx(0), 0.0)
+    assert strengths == pytest.approx([rising.strength(1 - i / 200) for i in range(201)])
+
+
+def test_matched_has_the_other_strategys_mean_at_every_step() -> None:
+    other = {"strengths": [1, 0.4, 0], "ranges": {"rotation": [30, 6, 3]}}
+    matched, phased = Matched("phased", other), Phased(**other)  # type: ignore[arg-type]
+    expected = means(phased)
+    assert expected["rotation"] != expected["shift"]
+    for progress in (0, 0.3, 1):
+        assert matched.operation_strengths(progress, SPACE) == pytest.approx(expected, abs=1e-3)
+    assert Matched("constant", {"probability": 0.3}).probability(0.5) == pytest.approx(0.3)
+    assert Matched(mean=0.37).operation_strengths(0.9, SPACE) == dict.fromkeys(SPACE.ranges, 0.37)
+
+
+def test_conditional_tells_what_it_did_and_leaves_its_share_clean() -> None:
+    images = torch.rand(2000, 1, 8, 8)
+    view = Conditional(clean=0.3).augment(images, context(3))
+    assert view.condition is not None
+    clean = (view.condition == 0).all(1)
+    assert clean.float().mean().item() == pytest.approx(0.3, abs=0.03)
+    assert torch.equal(view.images[clean], images[clean])
+    plain = SPACE.draw_with_parameters(images, dict.fromkeys(SPACE.ranges, 1.0), seed=3)
+    assert torch.equal(view.images[~clean], plain.images[~clean])
+    assert torch.equal(view.condition[~clean], plain.parameters[~clean])
+    nothing = Conditional(strength=0.0).augment(images, context(3))
+    assert nothing.images is images
+    assert nothing.condition is not None
+    assert not nothing.condition.any()
+
+
 class Cosine(Strategy):
     """Strength falls along half a cosine from 1 to 0."""
 
@@ -158,6 +205,37 @@ class Unseeded(Cosine):
         return View(images * torch.rand(()))
 
 
+class NumpyDraws(Cosine):
+    def augment(self, images: torch.Tensor, context: StepContext) -> View:
+        return View(images * float(np.random.rand()))
+
+
+class PythonDraws(Cosine):
+    def augment(self, images: torch.Tensor, context: StepContext) -> View:
+        return View(images * random.random())
+
+
+class Doubles(Cosine):
+    def augment(self, images: torch.Tensor, context: StepContext) -> View:
+        return View(images.double())
+
+
+class Bare(Cosine):
+    def augment(self, images: torch.Tensor, context: StepContext) -> View:
+        return images  # type: ignore[return-value]
+
+
+class Mute(Conditional):
+    def augment(self, images: torch.Tensor, context: StepContext) -> View:
+        view = super().augment(images, context)
+        return View(view.images, torch.zeros_like(view.condition))  # type: ignore[arg-type]
+
+
+class Labels(Conditional):
+    def augment(self, images: torch.Tensor, context: StepContext) -> View:
+        return View(super().augment(images, context).images, torch.ones(len(images), dtype=torch.int64))
+
+
 class Shrinking(Cosine):
     def augment(self, images: torch.Tensor, context: StepContext) -> View:
         return View(images[:, :, ::2])
@@ -179,6 +257,12 @@ class HiddenFlip(NoAugmentation):
         (TooStrong, "strength lies in"),
         (Mutating, "input untouched"),
         (Unseeded, "global generator"),
+        (NumpyDraws, "global generator"),
+        (PythonDraws, "global generator"),
+        (Doubles, "float32"),
+        (Bare, "returns a View, not Tensor"),
+        (Mute, "condition 0 means the identity"),
+        (Labels, "condition is finite float32"),
         (Shrinking, "keep the shape"),
         (Forgetful, "load_state_dict restores"),
         (HiddenFlip, "identity"),
