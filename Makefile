@@ -21,8 +21,13 @@ format: .venv/installed-for-tests
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# on an idle machine; the last line takes 12 GiB and minutes
 speed: .venv/installed-for-tests
-	@for script in tests/speed/*.py; do $(BIN)/python $$script || exit 1; done
+	@mkdir -p reports/speed
+	@{ $(BIN)/python -c 'from benchmark.environment import *; print(f"# Speed\n\nWritten by `make speed` at commit {git_commit()} on {processor()}.")'; \
+	  for script in sampling training metrics; do echo; echo "## $$script"; echo; $(BIN)/python tests/speed/$$script.py || exit 1; done; \
+	  echo; $(BIN)/python tests/speed/training.py --paper; } > reports/speed/README.md.part
+	@mv reports/speed/README.md.part reports/speed/README.md && cat reports/speed/README.md
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

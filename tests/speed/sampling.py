@@ -15,7 +15,7 @@ from collections.abc import Callable
 import torch
 
 from pcvq2.pixelcnn import GatedPixelCNN
-from pcvq2.sampling import CachedSampler, invert_cdf, sample_codes
+from pcvq2.sampling import CachedSampler, sample_codes
 
 CODES, CHANNELS, LAYERS, CONTEXT = 512, 64, 10, 64
 
@@ -79,7 +79,7 @@ def drawing_share(size: int, batch: int, rounds: int) -> float:
     def choose(row: int, column: int, logits: torch.Tensor) -> torch.Tensor:
         nonlocal drawing
         start = time.process_time()
-        codes = invert_cdf(logits, uniforms)
+        codes = sampler.draw(logits, uniforms)
         drawing += time.process_time() - start
         return codes
 

@@ -151,7 +151,12 @@ def paper_step(batch: int) -> None:
     prior = Prior(config.prior, codes=config.vqvae.codes, levels=len(maps)).train()
     optimiser = Optimiser(prior, config.prior_stage, "prior")
     start = time.perf_counter()
-    optimiser.update(prior.loss(maps, None), 100)
+    size = config.prior_stage.micro_batch or batch
+    parts = range(0, batch, size)
+    losses = (
+        prior.loss([m[p : p + size] for m in maps]) * (len(maps[0][p : p + size]) / batch) for p in parts
+    )
+    optimiser.update(losses, 100)
     print(f"stage prior: {time.perf_counter() - start:.0f} s, {peak_gib():.1f} GiB in all", flush=True)
 
 
