@@ -58,6 +58,7 @@ class Trial:
         strategy = self.strategy
         name = strategy.name if strategy.source_hash is None else strategy.name.rpartition(":")[2]
         augments = name != "none"
+        space = {"ranges": dict(self.space.ranges), "padding": self.space.padding}
         return {
             "schema_version": SCHEMA_VERSION,
             "dataset_fingerprint": self.fingerprint,
@@ -71,12 +72,14 @@ class Trial:
             },
             "validation_images": self.validation_images,
             # `none` draws nothing, so suites with different spaces share it
-            "space": {"ranges": dict(self.space.ranges), "padding": self.space.padding} if augments else None,
+            "space": space if augments else None,
             "model": json.loads(json.dumps(self.model.to_dict())),
             "evaluation": {
                 "extractor": self.extractor,
                 "samples": self.samples,
                 "metrics": sorted(self.metrics),
+                # what leakage looks for, in the samples of `none` too
+                "leakage_space": space if "leakage" in self.metrics and self.space.ranges else None,
             },
         }
 

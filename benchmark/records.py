@@ -63,6 +63,11 @@ class Store:
         """Return the folder of auto-encoders shared between trials."""
         return self.root / "codes"
 
+    @property
+    def probes(self) -> Path:
+        """Return the folder of leakage probes shared between trials."""
+        return self.root / "probes"
+
     def record_path(self, trial_id: str) -> Path:
         """Return where a trial's record lies."""
         return self.root / "records" / f"{trial_id}.json"

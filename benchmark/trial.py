@@ -14,6 +14,7 @@ from torch import Tensor
 
 from benchmark.data import budget_indices, load_dataset
 from benchmark.metrics.extractors import load_extractor
+from benchmark.metrics.leakage import build_judge, leakage_scores
 from benchmark.metrics.memorisation import nearest_index
 from benchmark.metrics.score import score_samples, suffixed
 from benchmark.plan import Trial
@@ -96,6 +97,7 @@ def run_trial(
     scoring_start = time.perf_counter()
     progress("scoring", 0, 1)
     scores, artifacts = _score(trial, subset[:learned], dataset.heldout, samples, reconstructions, device)
+    scores |= _leakage(trial, heldout, samples, store)
     record = heading(trial) | {"status": "done", "trial": trial.resolved()} | scores
     record |= _likelihood(model, train, heldout) | _codes(model, heldout)
     record |= _reconstruction(model, train, heldout, reconstructions)
@@ -155,6 +157,15 @@ def _score(
         reconstructions=rebuilt[:SHOWN],
     )
     return scores, {"images.npz": buffer.getvalue()}
+
+
+def _leakage(trial: Trial, heldout: Tensor, samples: Tensor, store: Store) -> Record:
+    """Return how much of the suite's augmentation appears in the samples."""
+    if "leakage" not in trial.metrics or not trial.space.ranges:
+        return {}
+    probing = derive_seed(trial.fingerprint, "leakage")  # one judge for all trials of a dataset and space
+    judge = build_judge(heldout, trial.space, seed=probing % 2**31, folder=store.probes)
+    return leakage_scores(judge, samples, seed=seed_for(trial, "leakage") % 2**31)
 
 
 def _likelihood(model: PCVQ2, train: Tensor, heldout: Tensor) -> Record:

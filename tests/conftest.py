@@ -26,6 +26,8 @@ model:
 training:
   codes: {steps: 6, batch: 8}
   prior: {steps: 6, batch: 8, evaluations: 2, observations: 3}
+# without leakage, whose probes take seconds
+evaluation: {metrics: [fid, kid, precision, recall, density, coverage, rfid, nearest_training_ratio]}
 """
 
 

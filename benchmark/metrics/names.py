@@ -16,6 +16,8 @@ METRICS: dict[str, str] = {
     "rfid": "Frechet distance between held-out images and their reconstructions (lower is better)",
     "nearest_training_ratio": "median distance to the nearest training image, generated over held-out "
     "(1 = as far as fresh real images, well below 1 = copying)",
+    "leakage": "share of each operation of the augmentation space that appears in generated images, leak_* "
+    "(0 = none, 1 = as in fully augmented images)",
 }
 
 

@@ -39,12 +39,14 @@ def score_samples(
 ) -> dict[str, Score]:
     """Return the scores named in `metrics` (all of METRICS for None) of uint8 images (N, H, W, C).
 
+    Leakage, which needs the augmentation space, is benchmark.metrics.leakage's.
+
     The extractor is fitted on the held-out images first. Held-out and generated images are compared in
     equal numbers, the first min(N, M) of each, recorded as `score_images`; held-out images and their
     reconstructions likewise (`rfid_images`). A score without a value is None beside `<score>_null_reason`.
     `seed` draws the subsets of the kernel distance.
     """
-    names = check_metrics(metrics)
+    names = [name for name in check_metrics(metrics) if name in SETS_OF]
     images = {"train": train, "heldout": heldout, "generated": generated, "reconstructions": reconstructions}
     extractor.fit(heldout)
     wanted = {which for name in names for which in SETS_OF[name]}

@@ -98,7 +98,9 @@ def test_missing_weights_stop_the_run_before_training(
 ) -> None:
     monkeypatch.setenv("BENCH_WEIGHTS", str(suite_file.parent))
     monkeypatch.setenv("HOME", str(suite_file.parent))
-    suite_file.write_text(suite_file.read_text() + "evaluation: {extractor: inception}\n")
+    suite_file.write_text(
+        suite_file.read_text().replace("evaluation: {", "evaluation: {extractor: inception, ")
+    )
     done = bench("run", suite_file, cwd=suite_file.parent)
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 2

@@ -52,8 +52,8 @@ def complaint(path: Path, text: str) -> str:
         ("preset: tiny", "preset: tinny", 10, "Did you mean 'tiny'?"),
         ("hidden: 8,", "hiden: 8,", 11, "hiden"),
         ("steps: 6, batch: 8}", "steps: 0, batch: 8}", 14, "steps must be positive"),
-        ("model:", "evaluation: {metrics: [fid, recal]}\nmodel:", 9, "Did you mean 'recall'?"),
-        ("model:", "evaluation: {extractor: incepton}\nmodel:", 9, "Did you mean 'inception'?"),
+        ("metrics: [fid,", "metrics: [fid, recal,", 16, "Did you mean 'recall'?"),
+        ("evaluation: {", "evaluation: {extractor: incepton, ", 16, "Did you mean 'inception'?"),
         ("model:", "baseline: constant\nmodel:", 9, "baseline 'constant' is unknown"),
         ("- none", "- none\n  - none", 7, "give one of them a `label`"),
         ("budgets: [20]", "budgets: [20", 4, "not valid YAML"),
@@ -118,6 +118,11 @@ def test_what_decides_the_outcome_changes_the_id_and_names_do_not(tmp_path: Path
     other_space = ids(tmp_path / "b.yaml", suite_text.replace("rotation: 30", "rotation: 20"))
     assert other_space[0] == base[0], "`none` draws nothing: suites with different spaces share it"
     assert other_space[1] != base[1]
+    looking = suite_text.replace("metrics: [", "metrics: [leakage, ")
+    there, elsewhere = (
+        ids(tmp_path / "b.yaml", looking.replace("rotation: 30", f"rotation: {r}")) for r in (30, 20)
+    )
+    assert there[0] != elsewhere[0], "what leaks depends on what is looked for"
 
 
 def test_a_plugin_file_is_part_of_the_id(tmp_path: Path, suite_text: str) -> None:

@@ -156,3 +156,17 @@ def test_labels_of_a_validated_run_are_finite(tmp_path: Path, suite_text: str) -
     numbers = [v for v in record.values() if isinstance(v, float)]
     assert numbers
     assert all(math.isfinite(v) for v in numbers)
+
+
+def test_leakage_is_measured_for_every_strategy_with_one_judge(
+    tmp_path: Path, suite_text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmark.metrics.probe._STEPS", 5)
+    trials = trials_of(tmp_path / "a.yaml", suite_text.replace("metrics: [", "metrics: [leakage, "))
+    records = {label: attempt(trial, tmp_path / "runs") for label, trial in trials.items()}
+    assert len(list((tmp_path / "runs" / "probes").glob("*.safetensors"))) == 1
+    for record in records.values():
+        assert record["leak_operations"] == ["rotation", "shift", "x_flip"]
+        for name in record["leak_operations"]:
+            value, reason = record[f"leak_{name}"], record.get(f"leak_{name}_null_reason")
+            assert (value is None) == (reason is not None)

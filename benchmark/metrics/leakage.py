@@ -1,0 +1,149 @@
+"""Leakage: how much of the augmentation appears in generated samples, 0 = none, 1 = as in augmented data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmark.metrics.probe import Probe, train_probe
+from pcvq2.tensor_file import RefusedFile, read_tensors, write_tensors
+from strategies import AugmentationSpace
+
+VERSION = 1
+_RESAMPLES = 1000
+_DRAWS = 2  # augmented versions of each held-out image
+_NOISE = 4.0  # standard errors by which augmented must differ from clean images to be told apart
+
+Score = float | str | list[str] | list[list[float | None]] | None
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Two probes, each trained on one half of the held-out images, and what they say of the other half.
+
+    Responses: of clean images (N, operations), of fully augmented ones, and per operation of images with
+    only that operation at full strength.
+    """
+
+    space: AugmentationSpace
+    probes: tuple[Probe, Probe]
+    clean: Tensor
+    full: Tensor
+    single: Tensor  # (operations: what was done, operations: what was seen), means
+
+
+def build_judge(heldout: Tensor, space: AugmentationSpace, *, seed: int, folder: Path | None = None) -> Judge:
+    """Return the judge of a dataset and space, trained once per folder, under a lock.
+
+    heldout: uint8 (N, C, H, W), real images no model was trained on. No probe is asked about an image it was
+    trained on. Raises ValueError for fewer than four images.
+    """
+    if len(heldout) < 4:
+        raise ValueError(f"leakage needs at least 4 held-out images, got {len(heldout)}")
+    images = heldout.float() / 255
+    if folder is None:
+        return _train(images, space, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{_key(heldout, space, seed)}.safetensors"
+    with filelock.FileLock(path.with_suffix(".lock")):
+        try:
+            stored = read_tensors(path)[0] if path.exists() else None
+        except RefusedFile:  # a damaged probe is trained again
+            stored = None
+        if stored is None:
+            judge = _train(images, space, seed)
+            write_tensors(_tensors(judge), path, {"version": VERSION})
+            return judge
+    return _restored(stored, images, space)
+
+
+def leakage_scores(judge: Judge, generated: Tensor, *, seed: int) -> dict[str, Score]:
+    """Return leak_<operation> with its 95 % bootstrap interval over images, for uint8 samples (N, C, H, W).
+
+    leak = (m(generated) - m(clean real)) / (m(fully augmented real) - m(clean real)), m the probes' mean
+    response; not clipped. None beside leak_<operation>_null_reason where augmented and clean images cannot
+    be told apart. leak_crosstalk[i][j]: what the probe of operation j makes of operation i alone, as a leak.
+    """
+    samples = generated.float() / 255
+    said = torch.stack([probe.respond(samples) for probe in judge.probes]).mean(0).double().cpu().numpy()
+    clean, full = judge.clean.double().numpy(), judge.full.double().numpy()
+    random = np.random.default_rng(seed)
+    means = [_resampled(values, random) for values in (said, clean, full)]
+    base, span = clean.mean(0), full.mean(0) - clean.mean(0)
+    error = np.sqrt(clean.var(0) / len(clean) + full.var(0) / len(full))
+    names = list(judge.space.ranges)
+    scores: dict[str, Score] = {}
+    for i, name in enumerate(names):
+        key = f"leak_{name}"
+        if span[i] <= _NOISE * error[i]:
+            scores |= {key: None, f"{key}_null_reason": "augmented and clean images look alike to the probe"}
+            continue
+        ratios = (means[0][:, i] - means[1][:, i]) / (means[2][:, i] - means[1][:, i])
+        low, high = np.quantile(ratios, [0.025, 0.975])
+        scores[key] = float((said[:, i].mean() - base[i]) / span[i])
+        scores |= {f"{key}_low": float(low), f"{key}_high": float(high)}
+    shown = span > _NOISE * error
+    table = (judge.single.double().numpy() - base) / np.where(shown, span, np.nan)
+    scores["leak_operations"] = names
+    scores["leak_crosstalk"] = [[None if np.isnan(v) else round(float(v), 4) for v in row] for row in table]
+    return scores
+
+
+def _resampled(values: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Return means over images drawn with replacement. (N, operations) -> (resamples, operations)"""
+    counts = random.multinomial(len(values), np.full(len(values), 1 / len(values)), size=_RESAMPLES)
+    return counts @ values / len(values)
+
+
+def _train(images: Tensor, space: AugmentationSpace, seed: int) -> Judge:
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed)).to(images.device)
+    halves = order.tensor_split(2)
+    probes = tuple(train_probe(images[half], space, seed + 10_000 * i) for i, half in enumerate(halves))
+    clean, full, single = [], [], []
+    for probe, others in zip(probes, reversed(halves), strict=True):
+        asked = images[others]
+        clean.append(probe.respond(asked))
+        full.append(
+            torch.cat([probe.respond(_views(asked, space, space.ranges, seed + d)) for d in range(_DRAWS)])
+        )
+        rows = [probe.respond(_views(asked, space, [n], seed + 7)).mean(0) for n in space.ranges]
+        single.append(torch.stack(rows))
+    parts = torch.cat(clean), torch.cat(full), torch.stack(single).mean(0)
+    return Judge(space, (probes[0], probes[1]), *(part.cpu() for part in parts))
+
+
+def _views(images: Tensor, space: AugmentationSpace, names: object, seed: int) -> Tensor:
+    strengths = {name: 1.0 for name in space.ranges if name in names}  # type: ignore[operator]
+    return space.draw(images, strengths, seed=seed + 1_000_003)
+
+
+def _key(heldout: Tensor, space: AugmentationSpace, seed: int) -> str:
+    about = [VERSION, seed, dict(space.ranges), space.padding, list(heldout.shape)]
+    hashed = hashlib.sha256(json.dumps(about).encode())
+    hashed.update(heldout.cpu().contiguous().numpy().tobytes())
+    return hashed.hexdigest()[:24]
+
+
+def _tensors(judge: Judge) -> dict[str, Tensor]:
+    tensors = {"clean": judge.clean, "full": judge.full, "single": judge.single}
+    for index, probe in enumerate(judge.probes):
+        tensors |= {f"{index}.{name}": value for name, value in probe.state_dict().items()}
+    return tensors
+
+
+def _restored(tensors: dict[str, Tensor], images: Tensor, space: AugmentationSpace) -> Judge:
+    probes = []
+    for index in range(2):
+        with torch.random.fork_rng():
+            probe = Probe(images.shape[1], space)
+        prefix = f"{index}."
+        probe.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+        probes.append(probe.to(images.device).eval())
+    return Judge(space, (probes[0], probes[1]), tensors["clean"], tensors["full"], tensors["single"])

@@ -1,0 +1,136 @@
+"""Leakage: planted augmentation is found, clean images are clean, and the judge is shared safely."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from benchmark.data import DatasetSpec, load_dataset
+from benchmark.metrics import leakage, probe
+from benchmark.metrics.leakage import Judge, build_judge, leakage_scores
+from strategies import AugmentationSpace
+
+SPACE = AugmentationSpace({"rotation": 30.0, "shift": 0.15, "scale": 0.2, "x_flip": 0.5}, padding="zeros")
+
+
+@cache
+def digits() -> tuple[Tensor, Tensor]:
+    """Return held-out images and others that no probe sees. uint8 (500, 1, 16, 16) each"""
+    data = load_dataset(DatasetSpec(name="digits", source="digits", size=16, heldout=500))
+    sets = (data.heldout, data.train[:500])
+    return tuple(torch.from_numpy(np.ascontiguousarray(s.transpose(0, 3, 1, 2))) for s in sets)  # type: ignore[return-value]
+
+
+@cache
+def judge() -> Judge:
+    return build_judge(digits()[0], SPACE, seed=0)
+
+
+def augmented(images: Tensor, names: Sequence[str], seed: int = 99) -> Tensor:
+    views = SPACE.draw(images.float() / 255, dict.fromkeys(names, 1.0), seed=seed)
+    return (views * 255).round().to(torch.uint8)
+
+
+def leak(images: Tensor) -> dict[str, tuple[float, float, float]]:
+    """Return value and interval per operation."""
+    scores = leakage_scores(judge(), images, seed=1)
+    return {n: tuple(scores[f"leak_{n}{end}"] for end in ("", "_low", "_high")) for n in SPACE.ranges}  # type: ignore[misc]
+
+
+def test_clean_reals_score_nothing_and_fully_augmented_reals_score_one() -> None:
+    """Neither set was seen by a probe, and the augmented one has other draws than the judge's own."""
+    for name, (value, low, high) in leak(digits()[1]).items():
+        assert abs(value) < 0.1, name
+        assert low < 0.05
+        assert high > -0.05
+    for name, (value, low, high) in leak(augmented(digits()[1], list(SPACE.ranges))).items():
+        assert abs(value - 1) < 0.15, name
+        assert low < value < high
+
+
+def test_a_mixture_scores_its_share() -> None:
+    clean = digits()[1]
+    mixed = torch.cat([augmented(clean, list(SPACE.ranges))[:250], clean[250:]])
+    for name, (value, *_) in leak(mixed).items():
+        assert value == pytest.approx(0.5, abs=0.15), name
+
+
+def test_flips_alone_are_flips_and_little_else() -> None:
+    clean = digits()[1]
+    flipped = leak(torch.cat([clean[:250].flip(3), clean[250:]]))
+    assert flipped["x_flip"][0] == pytest.approx(1, abs=0.2)
+    assert all(flipped[name][0] < 0.25 for name in ("rotation", "shift", "scale"))
+
+
+def test_crosstalk_says_what_each_probe_makes_of_the_other_operations() -> None:
+    scores = leakage_scores(judge(), digits()[1], seed=1)
+    assert scores["leak_operations"] == list(SPACE.ranges)
+    table = np.array(scores["leak_crosstalk"], dtype=float)
+    assert table.shape == (4, 4)
+    assert (table.argmax(1) == np.arange(4)).all()  # whatever is done, its own probe says so loudest
+
+
+def test_scores_do_not_depend_on_the_order_of_samples_nor_touch_the_global_generator() -> None:
+    images = digits()[1][:100]
+    state = torch.get_rng_state()
+    one, other = (leakage_scores(judge(), i, seed=1) for i in (images, images.flip(0)))
+    assert torch.equal(state, torch.get_rng_state())
+    for name in SPACE.ranges:
+        assert one[f"leak_{name}"] == pytest.approx(other[f"leak_{name}"], abs=1e-6)
+
+
+def test_what_cannot_be_told_apart_has_no_value_but_a_reason() -> None:
+    noise = torch.randint(0, 256, (200, 1, 16, 16), generator=torch.Generator().manual_seed(0)).to(
+        torch.uint8
+    )
+    scores = leakage_scores(build_judge(noise, AugmentationSpace({"x_flip": 0.5}), seed=0), noise, seed=0)
+    assert scores["leak_x_flip"] is None
+    assert "alike" in str(scores["leak_x_flip_null_reason"])
+    with pytest.raises(ValueError, match="at least 4"):
+        build_judge(noise[:3], SPACE, seed=0)
+
+
+def test_a_judge_is_trained_once_per_folder_and_restored_exactly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "_STEPS", 20)
+    trained = []
+    real = leakage._train
+    monkeypatch.setattr(leakage, "_train", lambda *a: trained.append(1) or real(*a))
+    found: list[dict[str, object]] = []
+    images = digits()[0][:60]
+
+    def judged() -> None:
+        found.append(
+            dict(leakage_scores(build_judge(images, SPACE, seed=0, folder=tmp_path), images, seed=2))
+        )
+
+    threads = [threading.Thread(target=judged) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(trained) == 1
+    assert found[0] == found[1] == found[2]
+    (path,) = tmp_path.glob("*.safetensors")
+    path.write_bytes(path.read_bytes()[:500])
+    judged()
+    assert len(trained) == 2
+    assert found[3] == found[0]
+    build_judge(images, AugmentationSpace({"x_flip": 0.5}), seed=0, folder=tmp_path)
+    assert len(trained) == 3
+
+
+def test_quarter_turns_and_axes_count_once() -> None:
+    space = AugmentationSpace({"rot90": 0.75, "shift": 0.2, "x_flip": 0.5})
+    assert space.parameters == ("x_flip", "rot90_90", "rot90_180", "rot90_270", "shift_x", "shift_y")
+    told = torch.tensor([[1.0, 0, 1, 0, -0.5, 0.1], [0, 0, 0, 0, 0, 0]])
+    assert torch.allclose(probe.amounts(space, told), torch.tensor([[1.0, 0.3, 1.0], [0, 0, 0]]))
+    assert probe.events(space).tolist() == [True, False, True]
