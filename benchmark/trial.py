@@ -34,6 +34,11 @@ def seed_for(trial: Trial, purpose: str) -> int:
     return derive_seed(trial.fingerprint, trial.budget, trial.seed, purpose)
 
 
+def subset_seed(trial: Trial) -> int:
+    """Return the seed of the order budgets are drawn in: it does not depend on the budget, so they nest."""
+    return derive_seed(trial.fingerprint, trial.seed, "subset")
+
+
 def attempt_trial(trial: Trial, store: Store, **settings: Any) -> Record:
     """Run a trial and store its record; an error becomes a failure record with reason and traceback.
 
@@ -65,9 +70,7 @@ def run_trial(
     torch.set_num_threads(threads)
     start = time.perf_counter()
     dataset = load_dataset(trial.dataset)
-    # the order of the pool does not depend on the budget, so budgets nest
-    order_seed = derive_seed(trial.fingerprint, trial.seed, "subset")
-    subset = dataset.train[budget_indices(dataset, trial.budget, order_seed)]
+    subset = dataset.train[budget_indices(dataset, trial.budget, subset_seed(trial))]
     images, heldout = _to_device(subset, device), _to_device(dataset.heldout, device)
     learned = trial.budget - trial.validation_images
     train, validation = images[:learned], images[learned:] if trial.validation_images else None
@@ -111,7 +114,7 @@ def run_trial(
         "cpu_threads": threads,
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    return record, artifacts
+    return record, artifacts | views.artifact()
 
 
 def _to_device(images: np.ndarray[Any, np.dtype[np.uint8]], device: str) -> Tensor:

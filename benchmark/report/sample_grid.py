@@ -83,33 +83,40 @@ def sample_figure(comparison: Comparison, found: Mapping[str, Mapping[str, Image
                 )
             )
             rows.append(GridRow("nearest training images", found[strategy]["nearest_train"], color=color))
-    return _lay_out(rows, title)
+    return lay_out(rows, title)
 
 
-def _lay_out(rows: Sequence[GridRow], title: str) -> Figure:
+def lay_out(rows: Sequence[GridRow], title: str, headings: Sequence[str] = ()) -> Figure:
+    """Draw rows of images under a title; with headings, as many groups of columns, all of one width."""
     height, width = rows[0].images.shape[1:3]
     scale = max(1, round(_TILE / max(height, width)))
     tall, wide = height * scale, width * scale
-    columns = min(min(len(row.images) for row in rows), max(4, _WIDTH // (wide + _GAP)), 16)
+    count = min(len(row.images) for row in rows)
+    columns = count if headings else min(count, max(4, _WIDTH // (wide + _GAP)), 16)
     labels = max(_text_width(row.label, 8.5, row.bold) for row in rows) + 3 * _PADDING
-    page_width = max(labels + columns * (wide + _GAP), _text_width(title, 10, True) + _PADDING) + _PADDING
-    tops = _row_tops(rows, tall)
+    lefts = [labels + c * (wide + _GAP) for c in range(columns)]
+    if headings:
+        lefts = [x + c * len(headings) // columns * _BLOCK_GAP for c, x in enumerate(lefts)]
+    page_width = max(lefts[-1] + wide, _text_width(title, 10, True) + _PADDING) + _PADDING
+    tops = _row_tops(rows, tall, first=_TITLE + (20 if headings else 0))
     page_height = tops[-1] + tall + _PADDING
     page = np.full((page_height, page_width, 3), 255, dtype=np.uint8)
     for row, top in zip(rows, tops, strict=True):
-        for column in range(columns):
-            left = labels + column * (wide + _GAP)
-            page[top : top + tall, left : left + wide] = _enlarged(row.images[column], scale)
+        for left, image in zip(lefts, row.images, strict=False):
+            page[top : top + tall, left : left + wide] = _enlarged(image, scale)
     figure = Figure(figsize=(page_width / PNG_DPI, page_height / PNG_DPI))
     figure.figimage(page, origin="upper", resize=False)
     figure.text(_PADDING / page_width, 1 - 14 / page_height, title, va="top", fontsize=10, fontweight="bold")
+    for group, heading in enumerate(headings):
+        left = lefts[group * columns // len(headings)] / page_width
+        figure.text(left, 1 - (tops[0] - 6) / page_height, heading, va="bottom", fontsize=8.5, color=GREY)
     for row, top in zip(rows, tops, strict=True):
         _label(figure, row, labels, top, tall)
     return figure
 
 
-def _row_tops(rows: Sequence[GridRow], tall: int) -> list[int]:
-    tops, top = [], _TITLE
+def _row_tops(rows: Sequence[GridRow], tall: int, first: int) -> list[int]:
+    tops, top = [], first
     for position, row in enumerate(rows):
         if position:
             top += tall + (_BLOCK_GAP if row.bold else _GAP)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 # Okabe & Ito (2008), *Color Universal Design*; yellow (faint on white) gives way to brown, black is softened.
 PALETTE = ("#333333", "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8C510A")
@@ -78,7 +78,7 @@ def rendered(figure: Figure) -> dict[str, bytes]:
     return images
 
 
-def legend_below(figure: Figure, handles: Sequence[Line2D], title: str) -> None:
+def legend_below(figure: Figure, handles: Sequence[Artist], title: str) -> None:
     """Put a legend under all panels, in as many columns as the figure's width holds."""
     longest = max(len(str(handle.get_label())) for handle in handles)
     fitting = int(figure.get_figwidth() * 72 / (longest * 5.6 + 42))

@@ -12,6 +12,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from benchmark.report.budget_figure import budget_figure
+from benchmark.report.contact_sheet import contact_sheet, seen_views
+from benchmark.report.leakage_figure import leakage_figure
 from benchmark.report.loading import load_suite
 from benchmark.report.protocol import refuse_mixed_protocols
 from benchmark.report.readme import Caption, readme_text
@@ -67,15 +69,21 @@ def _figures(comparison: Comparison, runs: Path, notes: list[str]) -> Iterator[t
     """Yield every figure that the records allow; add a note for each one they do not."""
     for dataset, stem in _stems(comparison.suite.datasets).items():
         yield Caption(f"{stem}-budgets", f"{dataset}: {_BUDGETS}"), budget_figure(comparison, dataset)
-        for name, text, draw in (
-            ("strength", _STRENGTH, strength_figure),
-            ("learning", _LEARNING, learning_figure),
+        for name, text, draw, what in (
+            ("leakage", _LEAKAGE, leakage_figure, "leakage"),
+            ("strength", _STRENGTH, strength_figure, "strength curves"),
+            ("learning", _LEARNING, learning_figure, "learning curves"),
         ):
             figure = draw(comparison, dataset)
             if figure is None:
-                notes.append(f"No {name} curves of {dataset}: its records hold none.")
+                notes.append(f"No {what} of {dataset}: its records hold none.")
             else:
                 yield Caption(f"{stem}-{name}", f"{dataset}: {text}"), figure
+        size, seed, seen = seen_views(comparison, runs, dataset)
+        if seen:
+            title = f"{dataset}, {size} training images, seed {seed}"
+            sheet = contact_sheet(seen, comparison.suite.strategies, title)
+            yield Caption(f"{stem}-views", f"{title}: {_VIEWS}"), sheet
         for budget in comparison.suite.budgets(dataset):
             seed, found = grid_images(comparison, runs, dataset, budget)
             absent = [f"`{name}`" for name in comparison.suite.strategies if name not in found]
@@ -130,6 +138,16 @@ _LEARNING = (
     "the prior's rate over training. Both code maps; held-out images solid, training images dashed, one line "
     "per seed. Rates compare only where perplexity (top / bottom) and reconstruction MSE, printed above each "
     "panel, are alike. Heights fit what follows the first tenth of training, which may leave the frame."
+)
+_LEAKAGE = (
+    "how much of each operation appears in samples: 0 as in clean held-out images, 1 as in fully augmented "
+    "ones. Bars are means over seeds, dots single seeds, lines 95 % Student-t intervals. An operation that "
+    "the probes cannot tell from clean images has no bar. The bars of `none` show what the model itself does. "
+    "A line that meets the frame goes on beyond it."
+)
+_VIEWS = (
+    "what the model saw. The first images of the batch at five steps of training, as each strategy drew "
+    "them; clean images above. A strategy without a row saw clean images."
 )
 _SAMPLES = (
     "real and sampled images. Held-out images and their reconstructions, then each strategy's samples, not "
