@@ -142,8 +142,8 @@ _LEARNING = (
 _LEAKAGE = (
     "how much of each operation appears in samples: 0 as in clean held-out images, 1 as in fully augmented "
     "ones. Bars are means over seeds, dots single seeds, lines 95 % Student-t intervals. An operation that "
-    "the probes cannot tell from clean images has no bar. The bars of `none` show what the model itself does. "
-    "A line that meets the frame goes on beyond it."
+    "the probes cannot tell from clean images has no bar. The bars of `none` show what the model itself "
+    "does. A line that meets the frame goes on beyond it."
 )
 _VIEWS = (
     "what the model saw. The first images of the batch at five steps of training, as each strategy drew "
