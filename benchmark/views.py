@@ -116,4 +116,5 @@ class Views:
             drawn = self.strengths[stage]
             keys[f"mean_strength_{stage}"] = sum(drawn) / len(drawn) if drawn else 0.0
         keys["mean_strength"] = keys["mean_strength_prior"]
+        keys["strategy_state"] = self._strategies["prior"].state_dict()  # of `adaptive`: its trace
         return keys
