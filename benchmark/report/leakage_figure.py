@@ -48,6 +48,8 @@ def leakage_figure(comparison: Comparison, dataset: str) -> Figure | None:
         row[0].set_ylabel(f"{budget} images\nleakage")
         for axis, operation in zip(row, operations, strict=True):
             counts += _draw(axis, suite, (dataset, budget, f"leak_{operation}"), styles)
+    low, high = axes[0, 0].get_ylim()  # shared by all panels
+    axes[0, 0].set_ylim(max(low, _LOWEST), min(high, _HIGHEST))
     for axis, operation in zip(axes[0], operations, strict=True):
         axis.set_title(operation, fontweight="bold", fontsize=9)
     handles = [
@@ -96,7 +98,5 @@ def _draw(
         axis.axhline(height, color=GREY, linewidth=0.9, zorder=1.5)
     axis.set_xticks([])
     axis.set_xlim(-0.6, len(styles) - 0.4)
-    low, high = axis.get_ylim()
-    axis.set_ylim(max(low, _LOWEST), min(high, _HIGHEST))
     axis.grid(False, axis="x")
     return counts
