@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from benchmark.report.budget_figure import budget_figure
 from benchmark.report.contact_sheet import contact_sheet, seen_views
+from benchmark.report.crosstalk_figure import crosstalk_figure
 from benchmark.report.leakage_figure import leakage_figure
 from benchmark.report.loading import load_suite
 from benchmark.report.protocol import refuse_mixed_protocols
@@ -71,6 +72,7 @@ def _figures(comparison: Comparison, runs: Path, notes: list[str]) -> Iterator[t
         yield Caption(f"{stem}-budgets", f"{dataset}: {_BUDGETS}"), budget_figure(comparison, dataset)
         for name, text, draw, what in (
             ("leakage", _LEAKAGE, leakage_figure, "leakage"),
+            ("crosstalk", _CROSSTALK, crosstalk_figure, "cross-talk of leakage probes"),
             ("strength", _STRENGTH, strength_figure, "strength curves"),
             ("learning", _LEARNING, learning_figure, "learning curves"),
         ):
@@ -144,6 +146,11 @@ _LEAKAGE = (
     "ones. Bars are means over seeds, dots single seeds, lines 95 % Student-t intervals. An operation that "
     "the probes cannot tell from clean images has no bar. The bars of `none` show what the model itself "
     "does. A line that meets the frame goes on beyond it."
+)
+_CROSSTALK = (
+    "cross-talk of the leakage probes. Each row is real held-out images with one operation alone at full "
+    "strength, each column what that operation's probe makes of them, on the scale of leakage: off the "
+    "diagonal, what one operation adds to another's bar. Above 1: seen more clearly alone than among all."
 )
 _VIEWS = (
     "what the model saw. The first images of the batch at five steps of training, as each strategy drew "

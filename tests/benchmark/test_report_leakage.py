@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 
 from benchmark.report import write_report
 from benchmark.report.contact_sheet import load_views, seen_views
+from benchmark.report.crosstalk_figure import crosstalk_figure
 from benchmark.report.leakage_figure import leakage_figure, leaking_operations
 from benchmark.report.loading import load_suite
 from benchmark.report.statistics import compare
@@ -51,7 +52,8 @@ LEAKS: dict[str, Any] = {
     "leak_x_flip_high": lambda leak: leak + 0.1,
     "leak_hue": lambda leak: None,
     "leak_hue_null_reason": lambda leak: "they look alike",
-    "leak_crosstalk": lambda leak: [[1.0, 0.0], [0.0, 1.0]],
+    "leak_operations": lambda leak: ["x_flip", "hue"],
+    "leak_crosstalk": lambda leak: [[0.95, None], [0.25, None]],
 }
 
 
@@ -63,6 +65,14 @@ def test_bars_are_the_means_over_seeds(tmp_path: Path) -> None:
     (axis,) = figure.axes
     bars = [patch.get_height() for patch in axis.patches if isinstance(patch, Rectangle)]
     assert bars == pytest.approx([0.11, 0.91])
+
+
+def test_the_crosstalk_of_the_probes_is_published(tmp_path: Path) -> None:
+    figure = crosstalk_figure(compare(load_suite(suite_of(tmp_path, LEAKS), tmp_path)), "digits")
+    assert figure is not None
+    (axis,) = figure.axes
+    assert [text.get_text() for text in axis.texts] == ["0.95", "–", "0.25", "–"]
+    assert [tick.get_text() for tick in axis.get_yticklabels()] == ["x_flip", "hue"]
 
 
 def test_without_leakage_there_is_no_figure_but_a_note(tmp_path: Path) -> None:
@@ -90,7 +100,7 @@ def test_the_report_shows_what_the_models_saw(tmp_path: Path) -> None:
     budget, seed, seen = seen_views(compare(load_suite(manifest, tmp_path)), tmp_path, "digits")
     assert (budget, seed, list(seen)) == (60, 1, ["constant"])
     text = write_report(manifest, tmp_path, tmp_path / "out").readme.read_text()
-    for name in ("digits-views.png", "digits-leakage.png"):
+    for name in ("digits-views.png", "digits-leakage.png", "digits-crosstalk.png"):
         assert f"figures/{name}" in text
         assert (tmp_path / "out" / "figures" / name).is_file()
 
