@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmark.report.efficiency_section import efficiency_lines
 from benchmark.report.findings import findings
 from benchmark.report.loading import SuiteRecords
+from benchmark.report.paired_section import paired_lines
 from benchmark.report.provenance import commits, environment_lines, protocol_lines, unfinished_lines
 from benchmark.report.scores import HEADLINE
 from benchmark.report.statistics import Cell, Comparison
@@ -34,6 +36,8 @@ def readme_text(comparison: Comparison, captions: Sequence[Caption], notes: Sequ
         ("", [f"# {comparison.suite.name}", "", *_status(comparison.suite)]),
         ("Answer", findings(comparison)),
         ("Results", _result_lines(comparison)),
+        ("Paired comparisons", paired_lines(comparison)),
+        ("Data efficiency", efficiency_lines(comparison)),
         ("Figures", _figure_lines(captions, notes)),
         ("Failed and missing trials", unfinished_lines(comparison)),
         ("Protocol", protocol_lines(comparison)),

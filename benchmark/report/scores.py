@@ -105,6 +105,17 @@ def numeric_keys(records: Iterable[Record]) -> tuple[str, ...]:
     return tuple(key for key in SCORES if key in found) + tuple(sorted(found - SCORES.keys()))
 
 
+def judged_keys(keys: Iterable[str]) -> list[str]:
+    """Keep the scores strategies are tested in: those with a better direction, and plugins'.
+
+    Costs in seconds, the same scores on pixels and the ends of another score's interval are left to the
+    table."""
+    every = list(keys)
+    bounds = {f"{key}_{end}" for key in every for end in ("low", "high")}
+    known = [k for k in every if k in SCORES and SCORES[k].better and not k.endswith(("_seconds", "_pixels"))]
+    return known + [key for key in plugin_keys(every) if key not in bounds]
+
+
 def plugin_keys(keys: Iterable[str]) -> list[str]:
     """Keep the scores the house does not know."""
     return [key for key in keys if key not in SCORES]
