@@ -14,6 +14,7 @@ from benchmark.report.significance import contrasts
 from benchmark.report.statistics import Cell, Comparison
 
 Column = tuple[str, list[str]]  # heading, one text per row
+_NAMES = ("dataset", "strategy")
 
 
 def frame(comparison: Comparison) -> pd.DataFrame:
@@ -76,12 +77,13 @@ def plugin_columns(comparison: Comparison, dataset: str) -> list[Column]:
 
 
 def markdown(columns: Sequence[Column], *, words: bool = False) -> list[str]:
-    """Return the lines of a Markdown table: first column left, the others right unless they are words."""
+    """Return the lines of a Markdown table: names stand left, numbers right unless all columns are words."""
     headings = [_escape(heading) for heading, _ in columns]
+    left = [words or not place or heading in _NAMES for place, heading in enumerate(headings)]
     rows = zip(*(texts for _, texts in columns), strict=True)
     return [
         f"| {' | '.join(headings)} |",
-        f"|:--|{(':--|' if words else '--:|') * (len(columns) - 1)}",
+        f"|{''.join(':--|' if is_left else '--:|' for is_left in left)}",
         *(f"| {' | '.join(_escape(text) for text in row)} |" for row in rows),
     ]
 
