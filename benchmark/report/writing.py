@@ -1,4 +1,4 @@
-"""Write a suite's report: README.md, table.csv and figures, each file whole or not at all."""
+"""Write a suite's report: README.md, index.html, tables and figures, each file whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from matplotlib.figure import Figure
 from benchmark.report.budget_figure import budget_figure
 from benchmark.report.contact_sheet import contact_sheet, seen_views
 from benchmark.report.crosstalk_figure import crosstalk_figure
+from benchmark.report.latex import latex_text
 from benchmark.report.leakage_figure import leakage_figure
 from benchmark.report.loading import load_suite
+from benchmark.report.page import page_text
+from benchmark.report.page.sample_strips import Block, sample_block
 from benchmark.report.protocol import refuse_mixed_protocols
 from benchmark.report.readme import Caption, readme_text
+from benchmark.report.record_table import parquet_bytes
 from benchmark.report.sample_grid import grid_images, sample_figure
 from benchmark.report.statistics import Comparison, compare
 from benchmark.report.style import rendered, styled
@@ -46,19 +50,28 @@ def write_report(manifest_path: Path, runs: Path, output: Path) -> ReportSummary
     suite = load_suite(manifest_path, runs)
     refuse_mixed_protocols(suite)
     comparison = compare(suite)
-    captions: list[Caption] = []
-    written: list[Path] = []
+    drawn: list[tuple[Caption, dict[str, bytes]]] = []
     notes: list[str] = []
+    blocks: list[Block] = []
     with styled():
-        for caption, figure in _figures(comparison, runs, notes):
-            captions.append(caption)
-            for kind, content in rendered(figure).items():
-                written.append(_write(output / "figures" / f"{caption.stem}.{kind}", content))
-    table = _write(output / "table.csv", csv_text(comparison).encode())
-    readme = _write(output / "README.md", readme_text(comparison, captions, notes).encode())
+        for caption, figure in _figures(comparison, runs, notes, blocks):
+            drawn.append((caption, rendered(figure)))
+    texts = {
+        "README.md": readme_text(comparison, [caption for caption, _ in drawn], notes).encode(),
+        "index.html": page_text(comparison, drawn, notes, blocks).encode(),
+        "table.csv": csv_text(comparison).encode(),
+        "table.tex": latex_text(comparison).encode(),
+        "records.parquet": parquet_bytes(suite),
+    }
+    figures = {
+        f"figures/{caption.stem}.{kind}": content
+        for caption, images in drawn
+        for kind, content in images.items()
+    }
+    written = [_write(output / name, content) for name, content in (texts | figures).items()]
     return ReportSummary(
-        readme=readme,
-        paths=(readme, table, *written),
+        readme=written[0],
+        paths=tuple(written),
         done=len(suite.records),
         failed=suite.count("failed"),
         missing=suite.count("missing"),
@@ -66,8 +79,13 @@ def write_report(manifest_path: Path, runs: Path, output: Path) -> ReportSummary
     )
 
 
-def _figures(comparison: Comparison, runs: Path, notes: list[str]) -> Iterator[tuple[Caption, Figure]]:
-    """Yield every figure that the records allow; add a note for each one they do not."""
+def _figures(
+    comparison: Comparison, runs: Path, notes: list[str], blocks: list[Block]
+) -> Iterator[tuple[Caption, Figure]]:
+    """Yield every figure that the records allow; add a note for each one they do not.
+
+    The images of a grid are also added to `blocks`, for the page.
+    """
     for dataset, stem in _stems(comparison.suite.datasets).items():
         yield Caption(f"{stem}-budgets", f"{dataset}: {_BUDGETS}"), budget_figure(comparison, dataset)
         for name, text, draw, what in (
@@ -94,7 +112,8 @@ def _figures(comparison: Comparison, runs: Path, notes: list[str]) -> Iterator[t
                 notes.append(f"No readable sample images for {', '.join(absent)} ({where}, seed {seed}).")
             if found:
                 title = f"{where}, seed {seed}"
-                caption = Caption(f"{stem}-samples-{budget}", f"{title}: {_SAMPLES}")
+                caption = Caption(f"{stem}-samples-{budget}", f"{title}: {_SAMPLES}", is_image_grid=True)
+                blocks.append(sample_block(title, found, comparison.suite.baseline))
                 yield caption, sample_figure(comparison, found, title)
 
 
