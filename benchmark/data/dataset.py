@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.sources import RESIZERS, read_digits, read_folder, read_zip
+from benchmark.data.decoding import Shape
+from benchmark.data.places import Folder, Zip
+from benchmark.data.sources import RESIZERS, Images, Labels, Loaded, read_digits, read_place
 from benchmark.errors import UserError, unknown_name
-
-Images = NDArray[np.uint8]  # (N, H, W, C), C in {1, 3}
 
 _SPLIT_SEED = 20230523  # the one seed of every held-out split; not a knob
 _DEFAULT_SIZE = {"digits": 16}
@@ -25,11 +25,17 @@ class DatasetSpec:
     """Name where images come from and how they are brought to one shape."""
 
     name: str
-    source: str  # digits, folder:PATH or zip:PATH (paths absolute)
+    source: str  # one of KNOWN_SOURCES (paths absolute)
     size: int | None = None  # pixels; None: the source's own default
     heldout: int | None = None  # images; None: the test/ split, or a fifth of the images up to 500
     channels: int | None = None  # 1 grey, 3 colour; None: as the images are
     resize: str = "lanczos"
+    classes: tuple[str, ...] | None = None  # keep these only, where the source knows classes
+
+    @property
+    def shape(self) -> Shape:
+        """Return what images are brought to."""
+        return Shape(self.size, self.channels, self.resize)
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,9 @@ class Dataset:
     train: Images
     heldout: Images
     fingerprint: str  # of every pixel of both splits, in order
+    train_labels: Labels | None = None  # in the order of `train`, where the source knows them
+    heldout_labels: Labels | None = None
+    notes: tuple[str, ...] = ()  # what was passed over or changed in reading, for people
 
     @property
     def size(self) -> int:
@@ -55,8 +64,10 @@ class Dataset:
 @functools.lru_cache(maxsize=4)
 def load_dataset(spec: DatasetSpec) -> Dataset:
     """Read a dataset. Raises UserError when it is unknown, missing, empty, unreadable or too small."""
-    pool, test = _read(spec)
-    order = np.random.default_rng(_SPLIT_SEED).permutation(len(pool))
+    loaded = _of_classes(_read(spec), spec)
+    pool, test = loaded.pool, loaded.test
+    labels, test_labels = loaded.pool_labels, loaded.test_labels
+    order = np.random.default_rng(_SPLIT_SEED).permutation(len(pool if test is None else test))
     if test is None:
         count = spec.heldout or min(_HELDOUT_MOST, int(len(pool) * _HELDOUT_SHARE))
         if not 2 <= count < len(pool):
@@ -65,28 +76,58 @@ def load_dataset(spec: DatasetSpec) -> Dataset:
                 f"heldout must leave images to train on: 2 to {len(pool) - 1}",
             )
         pool, test = pool[order[count:]], pool[order[:count]]
+        labels, test_labels = _rows(labels, order[count:]), _rows(labels, order[:count])
     elif spec.heldout is not None:
         if spec.heldout > len(test):
             raise UserError(
                 f"dataset '{spec.name}': cannot hold out {spec.heldout} of the {len(test)} images in test/",
                 f"heldout may be 2 to {len(test)}",
             )
-        test = test[np.random.default_rng(_SPLIT_SEED).permutation(len(test))[: spec.heldout]]
+        test, test_labels = test[order[: spec.heldout]], _rows(test_labels, order[: spec.heldout])
+    return Dataset(spec.name, pool, test, fingerprint_of(pool, test), labels, test_labels, loaded.notes)
+
+
+def fingerprint_of(pool: Images, test: Images) -> str:
+    """Return the hash of every pixel of both splits, in order: 16 hex digits."""
     digest = hashlib.sha256(f"{pool.shape}{test.shape}".encode())
-    digest.update(pool.tobytes())
-    digest.update(test.tobytes())
-    return Dataset(spec.name, pool, test, digest.hexdigest()[:16])
+    digest.update(np.ascontiguousarray(pool).data)
+    digest.update(np.ascontiguousarray(test).data)
+    return digest.hexdigest()[:16]
 
 
-def _read(spec: DatasetSpec) -> tuple[Images, Images | None]:
+def _rows(labels: Labels | None, rows: NDArray[np.int64]) -> Labels | None:
+    return None if labels is None else labels[rows]
+
+
+def _of_classes(loaded: Loaded, spec: DatasetSpec) -> Loaded:
+    """Keep the images of the classes a spec names. Raises UserError."""
+    if spec.classes is None:
+        return loaded
+    place = f"dataset '{spec.name}': classes"
+    if loaded.pool_labels is None:
+        raise UserError(f"{place}: '{spec.source}' knows no classes", "leave the key `classes` out")
+    for name in spec.classes:
+        if name not in loaded.class_names:
+            raise UserError(*unknown_name(place, name, loaded.class_names))
+    wanted = [loaded.class_names.index(name) for name in spec.classes]
+    rows = np.flatnonzero(np.isin(loaded.pool_labels, wanted))
+    kept = replace(loaded, pool=loaded.pool[rows], pool_labels=loaded.pool_labels[rows])
+    if loaded.test is None or loaded.test_labels is None:
+        return kept
+    rows = np.flatnonzero(np.isin(loaded.test_labels, wanted))
+    return replace(kept, test=loaded.test[rows], test_labels=loaded.test_labels[rows])
+
+
+def _read(spec: DatasetSpec) -> Loaded:
     if spec.resize not in RESIZERS:
         raise UserError(*unknown_name(f"dataset '{spec.name}': resize", spec.resize, RESIZERS))
     kind, _, place = spec.source.partition(":")
     if kind == "digits" and not place:
-        return read_digits(spec.size or _DEFAULT_SIZE["digits"]), None
-    if kind in ("folder", "zip") and place:
-        reader = read_folder if kind == "folder" else read_zip
-        return reader(Path(place), size=spec.size, channels=spec.channels, resize=spec.resize)
+        return read_digits(spec.size or _DEFAULT_SIZE["digits"])
+    if kind == "folder" and place:
+        return read_place(Folder(Path(place)), spec.shape)
+    if kind == "zip" and place:
+        return read_place(Zip(Path(place)), spec.shape)
     raise UserError(*unknown_name(f"dataset '{spec.name}': source", spec.source, KNOWN_SOURCES))
 
 
