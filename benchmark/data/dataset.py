@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.decoding import Shape
+from benchmark.data.names import KNOWN_SOURCES, TORCHVISION
 from benchmark.data.places import Folder, Zip
-from benchmark.data.sources import RESIZERS, Images, Labels, Loaded, read_digits, read_place
+from benchmark.data.sources import RESIZERS, Images, Labels, Loaded, fit_arrays, read_digits, read_place
 from benchmark.errors import UserError, unknown_name
 
 _SPLIT_SEED = 20230523  # the one seed of every held-out split; not a knob
 _DEFAULT_SIZE = {"digits": 16}
 _HELDOUT_SHARE, _HELDOUT_MOST = 0.2, 500
+_SHAPES_IMAGES = 5000
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class DatasetSpec:
     channels: int | None = None  # 1 grey, 3 colour; None: as the images are
     resize: str = "lanczos"
     classes: tuple[str, ...] | None = None  # keep these only, where the source knows classes
+    images: int | None = None  # of the pool, for a source that draws as many as it is asked for
 
     @property
     def shape(self) -> Shape:
@@ -122,16 +126,64 @@ def _read(spec: DatasetSpec) -> Loaded:
     if spec.resize not in RESIZERS:
         raise UserError(*unknown_name(f"dataset '{spec.name}': resize", spec.resize, RESIZERS))
     kind, _, place = spec.source.partition(":")
-    if kind == "digits" and not place:
-        return read_digits(spec.size or _DEFAULT_SIZE["digits"])
-    if kind == "folder" and place:
-        return read_place(Folder(Path(place)), spec.shape)
-    if kind == "zip" and place:
-        return read_place(Zip(Path(place)), spec.shape)
-    raise UserError(*unknown_name(f"dataset '{spec.name}': source", spec.source, KNOWN_SOURCES))
+    if spec.images is not None and kind != "shapes":
+        raise UserError(
+            f"dataset '{spec.name}': images {spec.images}, but '{spec.source}' holds what it holds",
+            "only `shapes` draws any number of images; limit others with `budgets`",
+        )
+    read = _NAMED.get(kind) if not place else _PLACED.get(kind)
+    if kind in TORCHVISION and not place:
+        read = _read_torchvision
+    if read is None:
+        raise UserError(*unknown_name(f"dataset '{spec.name}': source", spec.source, KNOWN_SOURCES))
+    return read(spec)
 
 
-KNOWN_SOURCES = ("digits", "folder:PATH", "zip:PATH")
+def _read_shapes(spec: DatasetSpec) -> Loaded:
+    """Draw the pool and the held-out images of `shapes` from streams of their own, so they never meet."""
+    from benchmark.data.shapes import KINDS, SIZE, draw_figures, paint
+
+    pool = draw_figures(spec.images or _SHAPES_IMAGES, seed=_SPLIT_SEED)
+    test = draw_figures(spec.heldout or _HELDOUT_MOST, seed=_SPLIT_SEED + 1)
+    size = spec.size or SIZE
+    shape = Shape(size, spec.channels)
+    painted = [fit_arrays(paint(figures, size=size), shape) for figures in (pool, test)]
+    return Loaded(painted[0], painted[1], pool.kind, test.kind, class_names=KINDS)
+
+
+def _read_digits(spec: DatasetSpec) -> Loaded:
+    return read_digits(spec.size or _DEFAULT_SIZE["digits"])
+
+
+def _read_torchvision(spec: DatasetSpec) -> Loaded:
+    from benchmark.data.named_sets import read_named_set
+
+    return read_named_set(spec.source, spec.shape)
+
+
+def _read_npz(spec: DatasetSpec) -> Loaded:
+    from benchmark.data.array_files import read_npz
+
+    return read_npz(Path(_place(spec)), spec.shape)
+
+
+def _read_hugging_face(spec: DatasetSpec) -> Loaded:
+    from benchmark.data.hugging_face import read_hugging_face
+
+    return read_hugging_face(_place(spec), spec.shape)
+
+
+def _place(spec: DatasetSpec) -> str:
+    return spec.source.partition(":")[2]
+
+
+_NAMED: dict[str, Callable[[DatasetSpec], Loaded]] = {"digits": _read_digits, "shapes": _read_shapes}
+_PLACED: dict[str, Callable[[DatasetSpec], Loaded]] = {
+    "folder": lambda spec: read_place(Folder(Path(_place(spec))), spec.shape),
+    "zip": lambda spec: read_place(Zip(Path(_place(spec))), spec.shape),
+    "npz": _read_npz,
+    "hf": _read_hugging_face,
+}
 
 
 def budget_indices(dataset: Dataset, budget: int, order_seed: int) -> NDArray[np.int64]:
