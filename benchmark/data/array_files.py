@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.decoding import Images, Shape
-from benchmark.data.sources import Labels, Loaded, fit_arrays
+from benchmark.data.loaded import Labels, Loaded
+from benchmark.data.sources import fit_arrays
 from benchmark.errors import UserError
 
 # names of arrays that are understood, first match wins; Keras, MedMNIST and plain numpy.savez among them

@@ -11,16 +11,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.decoding import Shape
-from benchmark.data.names import KNOWN_SOURCES, TORCHVISION
+from benchmark.data.decoding import RESIZERS, Images, Shape
+from benchmark.data.loaded import Labels, Loaded, Rows
+from benchmark.data.names import KNOWN_SOURCES, RECIPES, TORCHVISION, packed_place
+from benchmark.data.packed import fingerprint_of_rows, read_packed
 from benchmark.data.places import Folder, Zip
-from benchmark.data.sources import RESIZERS, Images, Labels, Loaded, fit_arrays, read_digits, read_place
+from benchmark.data.sources import fit_arrays, read_digits, read_place
 from benchmark.errors import UserError, unknown_name
 
 _SPLIT_SEED = 20230523  # the one seed of every held-out split; not a knob
 _DEFAULT_SIZE = {"digits": 16}
 _HELDOUT_SHARE, _HELDOUT_MOST = 0.2, 500
-_SHAPES_IMAGES = 5000
+_SHAPES_IMAGES, _RECIPE_SIZE = 5000, 256
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Dataset:
     """Hold the images of one dataset as uint8 (N, H, W, C)."""
 
     name: str
-    train: Images
+    train: Images | Rows  # Rows: on disk, read by indexing
     heldout: Images
     fingerprint: str  # of every pixel of both splits, in order
     train_labels: Labels | None = None  # in the order of `train`, where the source knows them
@@ -67,7 +69,10 @@ class Dataset:
 
 @functools.lru_cache(maxsize=4)
 def load_dataset(spec: DatasetSpec) -> Dataset:
-    """Read a dataset. Raises UserError when it is unknown, missing, empty, unreadable or too small."""
+    """Read a dataset. Raises UserError when it is unknown, missing, empty, unreadable or too small.
+
+    The pool of packed images stays on disk; its budgets are read when they are asked for.
+    """
     loaded = _of_classes(_read(spec), spec)
     pool, test = loaded.pool, loaded.test
     labels, test_labels = loaded.pool_labels, loaded.test_labels
@@ -79,7 +84,7 @@ def load_dataset(spec: DatasetSpec) -> Dataset:
                 f"dataset '{spec.name}': cannot hold out {count} of {len(pool)} images",
                 f"heldout must leave images to train on: 2 to {len(pool) - 1}",
             )
-        pool, test = pool[order[count:]], pool[order[:count]]
+        pool, test = _take(pool, order[count:]), _take(pool, order[:count])
         labels, test_labels = _rows(labels, order[count:]), _rows(labels, order[:count])
     elif spec.heldout is not None:
         if spec.heldout > len(test):
@@ -87,16 +92,24 @@ def load_dataset(spec: DatasetSpec) -> Dataset:
                 f"dataset '{spec.name}': cannot hold out {spec.heldout} of the {len(test)} images in test/",
                 f"heldout may be 2 to {len(test)}",
             )
-        test, test_labels = test[order[: spec.heldout]], _rows(test_labels, order[: spec.heldout])
-    return Dataset(spec.name, pool, test, fingerprint_of(pool, test), labels, test_labels, loaded.notes)
+        test = _take(test, order[: spec.heldout])
+        test_labels = _rows(test_labels, order[: spec.heldout])
+    heldout = test[:] if isinstance(test, Rows) else test
+    return Dataset(spec.name, pool, heldout, _fingerprint(pool, test), labels, test_labels, loaded.notes)
 
 
-def fingerprint_of(pool: Images, test: Images) -> str:
+def _fingerprint(pool: Images | Rows, test: Images | Rows) -> str:
     """Return the hash of every pixel of both splits, in order: 16 hex digits."""
+    if isinstance(pool, Rows) and isinstance(test, Rows):
+        return fingerprint_of_rows(pool, test)
     digest = hashlib.sha256(f"{pool.shape}{test.shape}".encode())
     digest.update(np.ascontiguousarray(pool).data)
     digest.update(np.ascontiguousarray(test).data)
     return digest.hexdigest()[:16]
+
+
+def _take(images: Images | Rows, rows: NDArray[np.int64]) -> Images | Rows:
+    return images.take(rows) if isinstance(images, Rows) else images[rows]
 
 
 def _rows(labels: Labels | None, rows: NDArray[np.int64]) -> Labels | None:
@@ -134,6 +147,8 @@ def _read(spec: DatasetSpec) -> Loaded:
     read = _NAMED.get(kind) if not place else _PLACED.get(kind)
     if kind in TORCHVISION and not place:
         read = _read_torchvision
+    if kind in RECIPES and not place:
+        read = _read_recipe
     if read is None:
         raise UserError(*unknown_name(f"dataset '{spec.name}': source", spec.source, KNOWN_SOURCES))
     return read(spec)
@@ -161,6 +176,17 @@ def _read_torchvision(spec: DatasetSpec) -> Loaded:
     return read_named_set(spec.source, spec.shape)
 
 
+def _read_recipe(spec: DatasetSpec) -> Loaded:
+    size = spec.size or _RECIPE_SIZE
+    folder = packed_place(spec.source, size)
+    if not (folder / "pack.json").is_file():
+        raise UserError(
+            f"dataset '{spec.name}': '{spec.source}' is not prepared, {folder} is no pack",
+            f"bench data prepare {spec.source} --source PATH --size {size} (BENCH_DATA names another folder)",
+        )
+    return read_packed(folder, spec.shape)
+
+
 def _read_npz(spec: DatasetSpec) -> Loaded:
     from benchmark.data.array_files import read_npz
 
@@ -182,6 +208,7 @@ _PLACED: dict[str, Callable[[DatasetSpec], Loaded]] = {
     "folder": lambda spec: read_place(Folder(Path(_place(spec))), spec.shape),
     "zip": lambda spec: read_place(Zip(Path(_place(spec))), spec.shape),
     "npz": _read_npz,
+    "packed": lambda spec: read_packed(Path(_place(spec)), spec.shape),
     "hf": _read_hugging_face,
 }
 

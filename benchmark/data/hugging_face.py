@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from benchmark.data.decoding import Shape, UnusableImage
-from benchmark.data.sources import Labels, Loaded, read_place
+from benchmark.data.loaded import Labels, Loaded
+from benchmark.data.sources import read_place
 from benchmark.errors import UserError
 
 _INSTALL = "pip install 'phased-augmentation-bench[hf]'"

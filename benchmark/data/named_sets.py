@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from benchmark.data.decoding import Images, Shape
+from benchmark.data.loaded import Labels, Loaded
 from benchmark.data.names import TORCHVISION, data_root
-from benchmark.data.sources import Labels, Loaded, fit_arrays
+from benchmark.data.sources import fit_arrays
 from benchmark.errors import UserError
 
 

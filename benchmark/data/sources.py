@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from benchmark.data.decoding import RESIZERS, Images, Shape, UnusableImage, decode, fit
+from benchmark.data.decoding import Images, Shape, UnusableImage, decode, fit
+from benchmark.data.loaded import Loaded
 from benchmark.data.places import SHOWN, SUFFIXES, Bad, Place, refusal, shown_name, split_rows
 from benchmark.errors import UserError
-
-__all__ = ["RESIZERS", "Images", "Labels", "Loaded", "fit_arrays", "read_digits", "read_place"]
-
-Labels = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """What a source holds: the images, the split it comes with, labels where it knows them."""
-
-    pool: Images  # (N, H, W, C)
-    test: Images | None = None  # None: the source has no split of its own
-    pool_labels: Labels | None = None
-    test_labels: Labels | None = None
-    class_names: tuple[str, ...] = ()  # of labels 0, 1, ...
-    notes: tuple[str, ...] = ()  # what was passed over or changed, for people
 
 
 def read_digits(size: int) -> Loaded:
