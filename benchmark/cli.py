@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmark.data_commands import data_app
 from benchmark.errors import UserError
 
 app = typer.Typer(
@@ -18,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Which way of augmenting training images helps a likelihood model most when images are scarce?",
 )
+app.add_typer(data_app, name="data")
 Runs = Annotated[Path, typer.Option(help="Folder of records, artifacts and shared models.")]
 
 

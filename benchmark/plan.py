@@ -186,8 +186,9 @@ def _validation_images(
 def _dataset(suite: Suite, index: int, entry: DatasetEntry) -> tuple[Dataset, DatasetSpec]:
     kind, _, place = entry.source.partition(":")
     source = entry.source
-    if place:  # paths are relative to the suite's file
-        source = f"{kind}:{(suite.file.path.parent / Path(place).expanduser()).resolve()}"
+    path = (suite.file.path.parent / Path(place).expanduser()).resolve()
+    if place and (kind != "hf" or path.exists()):  # paths are relative to the suite's file
+        source = f"{kind}:{path}"
     spec = DatasetSpec(**{**entry.model_dump(), "source": source})
     try:
         return load_dataset(spec), spec

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmark.data import load_dataset
 from benchmark.errors import UserError
 from benchmark.plan import Trial, plan_trials
 from benchmark.records import Record, Store
@@ -27,8 +28,8 @@ def run_suite(path: Path, store: Store, console: Console, *, local: bool) -> lis
     _check_weights(suite.settings.evaluation.extractor, {trial.model.channels for trial in trials})
     _check_disk(store.root, len(trials))
     _check_views(suite, planned)
-    for note in _skipped(planned):
-        console.print(note, soft_wrap=True)
+    for note in _skipped(planned) + _notes(planned):
+        console.print(note, soft_wrap=True, markup=False)
     done = {trial.id for trial in trials if store.is_done(trial.id)}
     for trial_id in done:
         store.drop_checkpoint(trial_id)  # left by a kill between its record and its end
@@ -102,6 +103,12 @@ def _skipped(planned: Sequence[Trial]) -> list[str]:
     """Say which operations the images of a dataset cannot have."""
     skipped = {t.dataset.name: t.space.skipped(t.model.channels) for t in planned}
     return [f"{name}: grey images, so {', '.join(s)} skipped" for name, s in skipped.items() if s]
+
+
+def _notes(planned: Sequence[Trial]) -> list[str]:
+    """Say what was changed or passed over when the images were read."""
+    specs = dict.fromkeys(trial.dataset for trial in planned)
+    return [f"{spec.name}: {note}" for spec in specs for note in load_dataset(spec).notes]
 
 
 def _check_weights(extractor: str, channels: set[int]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmark.data.sources import Images
+from benchmark.data.decoding import Images
 from benchmark.errors import UserError
 from benchmark.records import Store, write_atomic
 

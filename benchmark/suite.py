@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from benchmark.data.names import NAMED_SOURCES
 from benchmark.errors import UserError, unknown_name
 from benchmark.metrics.extractors import EXTRACTORS
 from benchmark.metrics.names import METRICS
@@ -41,12 +42,15 @@ class DatasetEntry(_Part):
     heldout: int | None = Field(default=None, ge=2)
     channels: Literal[1, 3] | None = None
     resize: str = "lanczos"
+    classes: tuple[str, ...] | None = Field(default=None, min_length=1)
+    images: int | None = Field(default=None, ge=4)
 
     @model_validator(mode="before")
     @classmethod
     def _default_source(cls, value: Any) -> Any:
-        if isinstance(value, dict) and "source" not in value and value.get("name") == "digits":
-            return {**value, "source": "digits"}
+        """Let the name of a source that needs no path stand for it."""
+        if isinstance(value, dict) and "source" not in value and value.get("name") in NAMED_SOURCES:
+            return {**value, "source": value["name"]}
         return value
 
 

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.sources import RESIZERS, read_digits, read_folder, read_zip
+from benchmark.data.decoding import RESIZERS, Images, Shape
+from benchmark.data.loaded import Labels, Loaded, Rows
+from benchmark.data.names import KNOWN_SOURCES, RECIPES, TORCHVISION, packed_place
+from benchmark.data.packed import fingerprint_of_rows, read_packed
+from benchmark.data.places import Folder, Zip
+from benchmark.data.sources import fit_arrays, read_digits, read_place
 from benchmark.errors import UserError, unknown_name
-
-Images = NDArray[np.uint8]  # (N, H, W, C), C in {1, 3}
 
 _SPLIT_SEED = 20230523  # the one seed of every held-out split; not a knob
 _DEFAULT_SIZE = {"digits": 16}
 _HELDOUT_SHARE, _HELDOUT_MOST = 0.2, 500
+_SHAPES_IMAGES, _RECIPE_SIZE = 5000, 256
 
 
 @dataclass(frozen=True)
@@ -25,11 +30,18 @@ class DatasetSpec:
     """Name where images come from and how they are brought to one shape."""
 
     name: str
-    source: str  # digits, folder:PATH or zip:PATH (paths absolute)
+    source: str  # one of KNOWN_SOURCES (paths absolute)
     size: int | None = None  # pixels; None: the source's own default
     heldout: int | None = None  # images; None: the test/ split, or a fifth of the images up to 500
     channels: int | None = None  # 1 grey, 3 colour; None: as the images are
     resize: str = "lanczos"
+    classes: tuple[str, ...] | None = None  # keep these only, where the source knows classes
+    images: int | None = None  # of the pool, for a source that draws as many as it is asked for
+
+    @property
+    def shape(self) -> Shape:
+        """Return what images are brought to."""
+        return Shape(self.size, self.channels, self.resize)
 
 
 @dataclass(frozen=True)
@@ -37,9 +49,12 @@ class Dataset:
     """Hold the images of one dataset as uint8 (N, H, W, C)."""
 
     name: str
-    train: Images
+    train: Images | Rows  # Rows: on disk, read by indexing
     heldout: Images
     fingerprint: str  # of every pixel of both splits, in order
+    train_labels: Labels | None = None  # in the order of `train`, where the source knows them
+    heldout_labels: Labels | None = None
+    notes: tuple[str, ...] = ()  # what was passed over or changed in reading, for people
 
     @property
     def size(self) -> int:
@@ -54,9 +69,14 @@ class Dataset:
 
 @functools.lru_cache(maxsize=4)
 def load_dataset(spec: DatasetSpec) -> Dataset:
-    """Read a dataset. Raises UserError when it is unknown, missing, empty, unreadable or too small."""
-    pool, test = _read(spec)
-    order = np.random.default_rng(_SPLIT_SEED).permutation(len(pool))
+    """Read a dataset. Raises UserError when it is unknown, missing, empty, unreadable or too small.
+
+    The pool of packed images stays on disk; its budgets are read when they are asked for.
+    """
+    loaded = _of_classes(_read(spec), spec)
+    pool, test = loaded.pool, loaded.test
+    labels, test_labels = loaded.pool_labels, loaded.test_labels
+    order = np.random.default_rng(_SPLIT_SEED).permutation(len(pool if test is None else test))
     if test is None:
         count = spec.heldout or min(_HELDOUT_MOST, int(len(pool) * _HELDOUT_SHARE))
         if not 2 <= count < len(pool):
@@ -64,33 +84,133 @@ def load_dataset(spec: DatasetSpec) -> Dataset:
                 f"dataset '{spec.name}': cannot hold out {count} of {len(pool)} images",
                 f"heldout must leave images to train on: 2 to {len(pool) - 1}",
             )
-        pool, test = pool[order[count:]], pool[order[:count]]
+        pool, test = _take(pool, order[count:]), _take(pool, order[:count])
+        labels, test_labels = _rows(labels, order[count:]), _rows(labels, order[:count])
     elif spec.heldout is not None:
         if spec.heldout > len(test):
             raise UserError(
                 f"dataset '{spec.name}': cannot hold out {spec.heldout} of the {len(test)} images in test/",
                 f"heldout may be 2 to {len(test)}",
             )
-        test = test[np.random.default_rng(_SPLIT_SEED).permutation(len(test))[: spec.heldout]]
+        test = _take(test, order[: spec.heldout])
+        test_labels = _rows(test_labels, order[: spec.heldout])
+    heldout = test[:] if isinstance(test, Rows) else test
+    return Dataset(spec.name, pool, heldout, _fingerprint(pool, test), labels, test_labels, loaded.notes)
+
+
+def _fingerprint(pool: Images | Rows, test: Images | Rows) -> str:
+    """Return the hash of every pixel of both splits, in order: 16 hex digits."""
+    if isinstance(pool, Rows) and isinstance(test, Rows):
+        return fingerprint_of_rows(pool, test)
     digest = hashlib.sha256(f"{pool.shape}{test.shape}".encode())
-    digest.update(pool.tobytes())
-    digest.update(test.tobytes())
-    return Dataset(spec.name, pool, test, digest.hexdigest()[:16])
+    digest.update(np.ascontiguousarray(pool).data)
+    digest.update(np.ascontiguousarray(test).data)
+    return digest.hexdigest()[:16]
 
 
-def _read(spec: DatasetSpec) -> tuple[Images, Images | None]:
+def _take(images: Images | Rows, rows: NDArray[np.int64]) -> Images | Rows:
+    return images.take(rows) if isinstance(images, Rows) else images[rows]
+
+
+def _rows(labels: Labels | None, rows: NDArray[np.int64]) -> Labels | None:
+    return None if labels is None else labels[rows]
+
+
+def _of_classes(loaded: Loaded, spec: DatasetSpec) -> Loaded:
+    """Keep the images of the classes a spec names. Raises UserError."""
+    if spec.classes is None:
+        return loaded
+    place = f"dataset '{spec.name}': classes"
+    if loaded.pool_labels is None:
+        raise UserError(f"{place}: '{spec.source}' knows no classes", "leave the key `classes` out")
+    for name in spec.classes:
+        if name not in loaded.class_names:
+            raise UserError(*unknown_name(place, name, loaded.class_names))
+    wanted = [loaded.class_names.index(name) for name in spec.classes]
+    rows = np.flatnonzero(np.isin(loaded.pool_labels, wanted))
+    kept = replace(loaded, pool=loaded.pool[rows], pool_labels=loaded.pool_labels[rows])
+    if loaded.test is None or loaded.test_labels is None:
+        return kept
+    rows = np.flatnonzero(np.isin(loaded.test_labels, wanted))
+    return replace(kept, test=loaded.test[rows], test_labels=loaded.test_labels[rows])
+
+
+def _read(spec: DatasetSpec) -> Loaded:
     if spec.resize not in RESIZERS:
         raise UserError(*unknown_name(f"dataset '{spec.name}': resize", spec.resize, RESIZERS))
     kind, _, place = spec.source.partition(":")
-    if kind == "digits" and not place:
-        return read_digits(spec.size or _DEFAULT_SIZE["digits"]), None
-    if kind in ("folder", "zip") and place:
-        reader = read_folder if kind == "folder" else read_zip
-        return reader(Path(place), size=spec.size, channels=spec.channels, resize=spec.resize)
-    raise UserError(*unknown_name(f"dataset '{spec.name}': source", spec.source, KNOWN_SOURCES))
+    if spec.images is not None and kind != "shapes":
+        raise UserError(
+            f"dataset '{spec.name}': images {spec.images}, but '{spec.source}' holds what it holds",
+            "only `shapes` draws any number of images; limit others with `budgets`",
+        )
+    read = _NAMED.get(kind) if not place else _PLACED.get(kind)
+    if kind in TORCHVISION and not place:
+        read = _read_torchvision
+    if kind in RECIPES and not place:
+        read = _read_recipe
+    if read is None:
+        raise UserError(*unknown_name(f"dataset '{spec.name}': source", spec.source, KNOWN_SOURCES))
+    return read(spec)
 
 
-KNOWN_SOURCES = ("digits", "folder:PATH", "zip:PATH")
+def _read_shapes(spec: DatasetSpec) -> Loaded:
+    """Draw the pool and the held-out images of `shapes` from streams of their own, so they never meet."""
+    from benchmark.data.shapes import KINDS, SIZE, draw_figures, paint
+
+    pool = draw_figures(spec.images or _SHAPES_IMAGES, seed=_SPLIT_SEED)
+    test = draw_figures(spec.heldout or _HELDOUT_MOST, seed=_SPLIT_SEED + 1)
+    size = spec.size or SIZE
+    shape = Shape(size, spec.channels)
+    painted = [fit_arrays(paint(figures, size=size), shape) for figures in (pool, test)]
+    return Loaded(painted[0], painted[1], pool.kind, test.kind, class_names=KINDS)
+
+
+def _read_digits(spec: DatasetSpec) -> Loaded:
+    return read_digits(spec.size or _DEFAULT_SIZE["digits"])
+
+
+def _read_torchvision(spec: DatasetSpec) -> Loaded:
+    from benchmark.data.named_sets import read_named_set
+
+    return read_named_set(spec.source, spec.shape)
+
+
+def _read_recipe(spec: DatasetSpec) -> Loaded:
+    size = spec.size or _RECIPE_SIZE
+    folder = packed_place(spec.source, size)
+    if not (folder / "pack.json").is_file():
+        raise UserError(
+            f"dataset '{spec.name}': '{spec.source}' is not prepared, {folder} is no pack",
+            f"bench data prepare {spec.source} --source PATH --size {size} (BENCH_DATA names another folder)",
+        )
+    return read_packed(folder, spec.shape)
+
+
+def _read_npz(spec: DatasetSpec) -> Loaded:
+    from benchmark.data.array_files import read_npz
+
+    return read_npz(Path(_place(spec)), spec.shape)
+
+
+def _read_hugging_face(spec: DatasetSpec) -> Loaded:
+    from benchmark.data.hugging_face import read_hugging_face
+
+    return read_hugging_face(_place(spec), spec.shape)
+
+
+def _place(spec: DatasetSpec) -> str:
+    return spec.source.partition(":")[2]
+
+
+_NAMED: dict[str, Callable[[DatasetSpec], Loaded]] = {"digits": _read_digits, "shapes": _read_shapes}
+_PLACED: dict[str, Callable[[DatasetSpec], Loaded]] = {
+    "folder": lambda spec: read_place(Folder(Path(_place(spec))), spec.shape),
+    "zip": lambda spec: read_place(Zip(Path(_place(spec))), spec.shape),
+    "npz": _read_npz,
+    "packed": lambda spec: read_packed(Path(_place(spec)), spec.shape),
+    "hf": _read_hugging_face,
+}
 
 
 def budget_indices(dataset: Dataset, budget: int, order_seed: int) -> NDArray[np.int64]:

@@ -1,127 +1,113 @@
-"""Read images from where they lie into uint8 arrays of one shape."""
+"""Read whole datasets from where they lie into uint8 arrays of one shape."""
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Callable, Iterable
-from pathlib import Path, PurePosixPath
+from collections import Counter
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from benchmark.data.decoding import Images, Shape, UnusableImage, decode, fit
+from benchmark.data.loaded import Loaded
+from benchmark.data.places import SHOWN, SUFFIXES, Bad, Place, refusal, shown_name, split_rows
 from benchmark.errors import UserError
 
-Images = NDArray[np.uint8]
-Opener = Callable[[], bytes]
 
-RESIZERS = {
-    "lanczos": Image.Resampling.LANCZOS,
-    "box": Image.Resampling.BOX,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-}
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
-
-
-def read_digits(size: int) -> Images:
+def read_digits(size: int) -> Loaded:
     """Return scikit-learn's 1,797 handwritten digits, enlarged bilinearly from 8x8. (N, size, size, 1)
 
     Source: E. Alpaydin, C. Kaynak (1998), *Optical Recognition of Handwritten Digits*, UCI.
     """
     from sklearn.datasets import load_digits
 
-    levels = (load_digits().images * (255 / 16)).round().astype(np.uint8)
+    digits = load_digits()
+    levels = (digits.images * (255 / 16)).round().astype(np.uint8)
     resized = [Image.fromarray(d).resize((size, size), Image.Resampling.BILINEAR) for d in levels]
-    return np.stack([np.asarray(image) for image in resized])[..., None]
+    images = np.stack([np.asarray(image) for image in resized])[..., None]
+    return Loaded(images, pool_labels=digits.target.astype(np.int64), class_names=tuple("0123456789"))
 
 
-def read_folder(
-    folder: Path, *, size: int | None, channels: int | None, resize: str
-) -> tuple[Images, Images | None]:
-    """Read every image under a folder, split by train/ and test/ when both are there."""
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder", "folder:PATH must name a folder of images")
-    files = {
-        str(path.relative_to(folder)): path.read_bytes
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in SUFFIXES and path.is_file()
-    }
-    return _read_splits(str(folder), files, size=size, channels=channels, resize=resize)
+def read_place(place: Place, shape: Shape) -> Loaded:
+    """Read every image of a folder or zip, split by train/ and test/ when both are there.
+
+    Raises UserError that names what cannot be read (the first 20 and a count), or images that differ in size.
+    """
+    if not place.names and not place.bad:
+        looked = f"looked for {', '.join(SUFFIXES)}, also in subfolders"
+        raise UserError(f"{place.label}: holds no image", f"{looked}{_also_there(place.ignored)}")
+    reading = _Reading(place, shape)
+    for name in place.names:
+        reading.add(name)
+    images = reading.finish()
+    pool, test = split_rows(place.names)
+    notes = reading.notes()
+    if test is None:
+        return Loaded(np.stack(images), notes=notes)
+    return Loaded(np.stack([images[i] for i in pool]), np.stack([images[i] for i in test]), notes=notes)
 
 
-def read_zip(
-    path: Path, *, size: int | None, channels: int | None, resize: str
-) -> tuple[Images, Images | None]:
-    """Read every image in a zip, split by train/ and test/ when both are there; unpacks nothing to disk."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file", "zip:PATH must name a zip archive of images")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            files: dict[str, Opener] = {}
-            for name in sorted(archive.namelist()):
-                parts = PurePosixPath(name.replace("\\", "/"))
-                if parts.is_absolute() or ".." in parts.parts:
-                    raise UserError(
-                        f"{path}: the entry '{name}' points outside the archive",
-                        "refused: names must be relative, without '..'",
-                    )
-                if parts.suffix.lower() in SUFFIXES:
-                    files[name] = lambda name=name: archive.read(name)  # type: ignore[misc]
-            return _read_splits(str(path), files, size=size, channels=channels, resize=resize)
-    except zipfile.BadZipFile as error:
-        raise UserError(
-            f"{path}: not a readable zip ({error})", "zip:PATH must name a zip archive"
-        ) from error
+class _Reading:
+    """Collect the images of a place; once some do not fit together, only what to say about them."""
+
+    def __init__(self, place: Place, shape: Shape) -> None:
+        self.place, self.shape = place, shape
+        self.images: list[Images] = []
+        self.bad: list[Bad] = list(place.bad)
+        self.sizes: dict[tuple[int, int], list[str]] = {}
+        self.traits: Counter[str] = Counter()
+
+    def add(self, name: str) -> None:
+        """Read one image."""
+        try:
+            image = decode(self.place.read(name), self.shape)
+        except UnusableImage as problem:
+            self.bad.append((name, str(problem)))
+            return
+        self.traits.update(image.traits)
+        self.sizes.setdefault((image.width, image.height), []).append(name)
+        if not self.bad and (self.shape.size is not None or len(self.sizes) == 1):
+            self.images.append(image.pixels)
+
+    def finish(self) -> list[Images]:
+        """Return the images in one shape. Raises UserError."""
+        if self.bad:
+            raise refusal(self.place.label, sorted(self.bad), len(self.place.names) + len(self.place.bad))
+        if self.shape.size is None:
+            check_one_size(self.place.label, self.sizes)
+        if len({image.shape[2] for image in self.images}) > 1:  # grey images among colour ones
+            return [np.broadcast_to(image, (*image.shape[:2], 3)) for image in self.images]
+        return self.images
+
+    def notes(self) -> tuple[str, ...]:
+        """Say what was passed over and what was changed."""
+        handled = [f"handled: {trait} ({count})" for trait, count in sorted(self.traits.items())]
+        passed = [f"passed over: {kind} ({count})" for kind, count in sorted(self.place.ignored.items())]
+        return (*handled, *passed)
 
 
-def _read_splits(
-    place: str, files: dict[str, Opener], *, size: int | None, channels: int | None, resize: str
-) -> tuple[Images, Images | None]:
-    if not files:
-        raise UserError(f"{place}: holds no image", f"looked for {', '.join(SUFFIXES)}, also in subfolders")
-    images = {name: _open(place, name, read) for name, read in files.items()}
-    if channels is None:
-        grey = all(image.mode in ("1", "L", "I;16", "I", "F") for image in images.values())
-        channels = 1 if grey else 3
-    if size is None:
-        sizes = {image.size for image in images.values()}
-        width, height = next(iter(sizes))
-        if len(sizes) > 1 or width != height:
-            raise UserError(
-                f"{place}: images differ in size or are not square ({len(sizes)} sizes)",
-                "name the size to bring them to, e.g. `size: 32`; they are centre-cropped and resized",
-            )
-        size = width
-    arrays = {name: _fit(image, size, channels, RESIZERS[resize]) for name, image in images.items()}
-    split = {kind: [n for n in arrays if kind in Path(n).parts[:-1]] for kind in ("train", "test")}
-    if split["train"] and split["test"]:
-        return _stack(arrays, split["train"]), _stack(arrays, split["test"])
-    return _stack(arrays, arrays), None
+def check_one_size(label: str, sizes: dict[tuple[int, int], list[str]]) -> None:
+    """Raise UserError unless all images have one square size; name those that differ from most."""
+    usual = max(sizes, key=lambda size: len(sizes[size]))
+    others = [(name, size) for size, names in sizes.items() if size != usual for name in names]
+    hint = "name the size to bring them to, e.g. `size: 32`; they are centre-cropped and resized"
+    if others:
+        listed = ", ".join(f"'{shown_name(name)}' is {w}x{h}" for name, (w, h) in others[:SHOWN])
+        more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+        most = f"{len(sizes[usual])} are {usual[0]}x{usual[1]}"
+        raise UserError(f"{label}: images differ in size: {most}, {listed}{more}", hint)
+    if usual[0] != usual[1]:
+        raise UserError(f"{label}: images are {usual[0]}x{usual[1]}, not square", hint)
 
 
-def _stack(arrays: dict[str, Images], names: Iterable[str]) -> Images:
-    return np.stack([arrays[name] for name in names])
+def fit_arrays(images: Images, shape: Shape) -> Images:
+    """Bring decoded images (N, H, W, C) to a shape, as if they had been files."""
+    same_size = shape.size in (None, images.shape[1]) and images.shape[1] == images.shape[2]
+    if same_size and shape.channels in (None, images.shape[3]):
+        return images
+    flat = images[..., 0] if images.shape[3] == 1 else images
+    return np.stack([fit(Image.fromarray(image), shape) for image in flat])
 
 
-def _open(place: str, name: str, read: Opener) -> Image.Image:
-    try:
-        image = Image.open(io.BytesIO(read()))
-        image.load()
-    except (UnidentifiedImageError, OSError, SyntaxError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"{place}: '{name}' is not a readable image ({error})",
-            "repair or remove it; nothing was trained",
-        ) from error
-    return image
-
-
-def _fit(image: Image.Image, size: int, channels: int, resample: Image.Resampling) -> Images:
-    """Centre-crop to a square, resize, convert. (size, size, channels)"""
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    image = image.convert("L" if channels == 1 else "RGB").crop((left, top, left + side, top + side))
-    if side != size:
-        image = image.resize((size, size), resample)
-    return np.asarray(image, dtype=np.uint8).reshape(size, size, channels)
+def _also_there(ignored: Counter[str]) -> str:
+    there = ", ".join(f"{count} {kind}" for kind, count in ignored.most_common(3))
+    return f"; there are {there}" if there else ""

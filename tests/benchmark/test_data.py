@@ -155,3 +155,41 @@ def test_real_colour_photographs_load() -> None:
     assert data.train.shape == (5000, 32, 32, 3)
     assert data.heldout.shape == (500, 32, 32, 3)
     assert 60 < data.train.mean() < 180
+
+
+def test_published_fingerprints_stand() -> None:
+    """The published records of digits are named by it: the same images in the same order, for ever."""
+    data = load_dataset(DatasetSpec("digits", "digits", size=16, heldout=500))
+    assert data.fingerprint == "361f7b388940d39c"
+
+
+@pytest.mark.skipif(not CATS.is_file(), reason=f"SKIPPED LOUDLY: {CATS} is missing")
+def test_the_published_fingerprint_of_cats_stands() -> None:
+    data = load_dataset(DatasetSpec("cats", f"zip:{CATS}", size=32, heldout=500))
+    assert data.fingerprint == "ca67b56f9441918d"
+
+
+def test_labels_of_digits_are_in_the_order_of_their_images() -> None:
+    data = load_dataset(DatasetSpec("digits", "digits", size=16, heldout=500))
+    assert data.train_labels is not None
+    assert data.heldout_labels is not None
+    # nearest neighbours of another split agree on the class almost always, if labels and images pair up
+    train = data.train.reshape(len(data.train), -1).astype(float)
+    heldout = data.heldout.reshape(len(data.heldout), -1).astype(float)
+    squares = (heldout**2).sum(1)[:, None] + (train**2).sum(1) - 2 * heldout @ train.T
+    agree = data.train_labels[squares.argmin(1)] == data.heldout_labels
+    assert agree.mean() > 0.95
+
+
+def test_classes_keep_their_images_only() -> None:
+    data = load_dataset(DatasetSpec("threes", "digits", classes=("3", "8"), heldout=50))
+    assert data.train_labels is not None
+    assert set(data.train_labels.tolist()) == {3, 8}
+    assert len(data.train) + len(data.heldout) == 183 + 174
+    with pytest.raises(UserError, match="classes 'cat' is unknown"):
+        load_dataset(DatasetSpec("x", "digits", classes=("cat",)))
+
+
+def test_classes_of_a_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="knows no classes"):
+        load_dataset(folder_spec(fill(tmp_path), classes=("cat",)))

@@ -1,0 +1,62 @@
+"""Data sets that torchvision knows: read from $BENCH_DATA, downloaded when they are not there yet."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Any
+
+import numpy as np
+
+from benchmark.data.decoding import Images, Shape
+from benchmark.data.loaded import Labels, Loaded
+from benchmark.data.names import TORCHVISION, data_root
+from benchmark.data.sources import fit_arrays
+from benchmark.errors import UserError
+
+
+def read_named_set(name: str, shape: Shape) -> Loaded:
+    """Read both splits of a set. Raises UserError, when it is not there and cannot be downloaded."""
+    about = TORCHVISION[name]
+    pool = _split(name, dict(about.train))
+    test = _split(name, dict(about.test))
+    classes = getattr(pool, "classes", None) or [str(i) for i in range(10)]
+    return Loaded(
+        fit_arrays(_images(pool), shape),
+        fit_arrays(_images(test), shape),
+        _labels(pool),
+        _labels(test),
+        class_names=tuple(str(c).partition(" - ")[0] for c in classes),  # MNIST says "0 - zero"
+    )
+
+
+def _split(name: str, split: dict[str, object]) -> Any:
+    from torchvision import datasets
+
+    make, folder = getattr(datasets, TORCHVISION[name].class_name), data_root() / "torchvision"
+    with contextlib.suppress(RuntimeError, FileNotFoundError):  # what torchvision raises for "not there"
+        return make(folder, download=False, **split)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.redirect_stdout(sys.stderr):
+            return make(folder, download=True, **split)
+    except Exception as error:  # no network, a mirror that is gone, a damaged archive, a full disk
+        first = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"data set '{name}' is not in {folder} and cannot be downloaded ({first})",
+            f"run `bench data prepare {name}` where there is a network, or copy that folder; "
+            "BENCH_DATA names another",
+        ) from error
+
+
+def _images(split: Any) -> Images:
+    """Return a split's images as (N, H, W, C)."""
+    images = np.asarray(split.data)
+    if images.ndim == 3:
+        return images[..., None]
+    return images.transpose(0, 2, 3, 1) if images.shape[1] in (1, 3) else images
+
+
+def _labels(split: Any) -> Labels:
+    found = getattr(split, "targets", None)
+    return np.asarray(split.labels if found is None else found, dtype=np.int64)

@@ -1,0 +1,60 @@
+"""The sources that need no path, and where what is downloaded or packed lies (no numpy, no torch)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class TorchvisionSet:
+    """A data set torchvision downloads: its class, and how it names its two splits."""
+
+    class_name: str
+    about: str
+    train: tuple[tuple[str, object], ...] = (("train", True),)
+    test: tuple[tuple[str, object], ...] = (("train", False),)
+
+
+def _by_split(class_name: str, about: str) -> TorchvisionSet:
+    return TorchvisionSet(class_name, about, (("split", "train"),), (("split", "test"),))
+
+
+TORCHVISION: dict[str, TorchvisionSet] = {
+    "mnist": TorchvisionSet("MNIST", "60,000 + 10,000 handwritten digits, 28x28 grey"),
+    "fashion_mnist": TorchvisionSet("FashionMNIST", "60,000 + 10,000 articles of clothing, 28x28 grey"),
+    "kmnist": TorchvisionSet("KMNIST", "60,000 + 10,000 cursive Japanese letters, 28x28 grey"),
+    "usps": TorchvisionSet("USPS", "7,291 + 2,007 digits from envelopes, 16x16 grey"),
+    "cifar10": TorchvisionSet("CIFAR10", "50,000 + 10,000 photographs of 10 classes, 32x32"),
+    "cifar100": TorchvisionSet("CIFAR100", "50,000 + 10,000 photographs of 100 classes, 32x32"),
+    "svhn": _by_split("SVHN", "73,257 + 26,032 house numbers, 32x32"),
+    "stl10": _by_split("STL10", "5,000 + 8,000 photographs of 10 classes, 96x96"),
+}
+EMBEDDED = {
+    "digits": "1,797 real handwritten digits of scikit-learn, 8x8 grey, enlarged to `size` (16)",
+    "shapes": "procedural colour figures of a known distribution, any `size` (32), any number of `images`",
+}
+RECIPES = {
+    "ffhq": "70,000 faces, 1024x1024 (or 256x256); the last 10,000 are held out",
+    "afhqv2-cat": "5,065 + 493 cat faces, 512x512",
+}
+PLACES = {
+    "folder:PATH": "every image below a folder; train/ and test/ inside are respected",
+    "zip:PATH": "the same in a zip archive, which is not unpacked",
+    "npz:PATH": "arrays of a NumPy archive, uint8 (N, H, W) or (N, H, W, C)",
+    "packed:PATH": "what `bench data prepare` wrote",
+    "hf:NAME": "a Hugging Face data set by name or local path (pip install 'phased-augmentation-bench[hf]')",
+}
+NAMED_SOURCES = (*EMBEDDED, *TORCHVISION, *RECIPES)
+KNOWN_SOURCES = (*NAMED_SOURCES, *PLACES)
+
+
+def data_root() -> Path:
+    """Return the folder of downloads and packed sets: $BENCH_DATA, or ~/.cache/bench/data."""
+    return Path(os.environ.get("BENCH_DATA") or Path.home() / ".cache" / "bench" / "data").expanduser()
+
+
+def packed_place(name: str, size: int) -> Path:
+    """Return where `bench data prepare NAME --size SIZE` packs a recipe's images."""
+    return data_root() / f"{name}-{size}"

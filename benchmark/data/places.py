@@ -1,0 +1,195 @@
+"""Folders and zips as lists of named images: every file is listed, refused with a reason, or counted."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from benchmark.data.decoding import UnusableImage
+from benchmark.errors import UserError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+SHOWN = 20  # names in a message; the rest is a count
+_LARGEST_BYTES = 2**30  # of one file; no photograph is that large, an unpacked zip bomb is
+
+Bad = tuple[str, str]  # name, reason
+
+
+class Place(Protocol):
+    """Somewhere images lie: picklable, so that several processes may read it."""
+
+    label: str
+    names: list[str]  # of all files that are meant to be images, in a fixed order
+    bad: list[Bad]  # what is named like an image and cannot even be opened
+    ignored: Counter[str]  # what was passed over, by kind
+
+    def read(self, name: str) -> bytes:
+        """Return a file's bytes. Raises UnusableImage."""
+        raise NotImplementedError
+
+
+class Folder:
+    """Every image under a folder; links are followed, each folder is entered once."""
+
+    def __init__(self, root: Path) -> None:
+        if not root.is_dir():
+            raise UserError(f"{root}: no such folder", "folder:PATH must name a folder of images")
+        self.root, self.label = root, str(root)
+        self.names: list[str] = []
+        self.bad: list[Bad] = []
+        self.ignored: Counter[str] = Counter()
+        for entry in self._walk():
+            name = os.path.relpath(entry.path, root)
+            kind = _ignored_kind(name)
+            if kind:
+                self.ignored[kind] += 1
+            elif _is(entry.is_file):
+                self.names.append(name)
+            else:
+                broken = "a link that leads nowhere" if entry.is_symlink() else "not a regular file"
+                self.bad.append((name, broken))
+        self.names.sort(key=lambda name: PurePosixPath(name).parts)
+        self.bad.sort()
+
+    def _walk(self) -> Iterator[os.DirEntry[str]]:
+        """Yield every entry that is not a folder; real folders before linked ones, so that real names win."""
+        entered: set[tuple[int, int]] = set()
+        waiting: list[str] = [str(self.root)]
+        links: list[str] = []
+        while waiting or links:
+            folder = waiting.pop() if waiting else links.pop(0)
+            try:
+                if _identity(folder) in entered:
+                    self.ignored["links to folders read already"] += 1
+                    continue
+                entered.add(_identity(folder))
+                with os.scandir(folder) as listing:
+                    entries = sorted(listing, key=lambda entry: entry.name)
+            except OSError as error:
+                self.bad.append((os.path.relpath(folder, self.root), f"folder {_why(error)}"))
+                continue
+            for entry in entries:
+                if not _is(entry.is_dir):
+                    yield entry
+                else:
+                    (links if entry.is_symlink() else waiting).append(entry.path)
+
+    def read(self, name: str) -> bytes:
+        """Return a file's bytes. Raises UnusableImage."""
+        path = self.root / name
+        try:
+            if path.stat().st_size > _LARGEST_BYTES:
+                raise UnusableImage("larger than 1 GiB")
+            return path.read_bytes()
+        except OSError as error:
+            raise UnusableImage(_why(error)) from error
+
+
+class Zip:
+    """Every image in a zip archive; nothing is unpacked to disk."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise UserError(f"{path}: no such file", "zip:PATH must name a zip archive of images")
+        self.path, self.label = path, str(path)
+        self.bad: list[Bad] = []
+        self.ignored: Counter[str] = Counter()
+        self._archive: zipfile.ZipFile | None = None
+        try:
+            listed = self._open().namelist()
+        except (zipfile.BadZipFile, OSError) as error:
+            hint = "zip:PATH must name a zip archive"
+            raise UserError(f"{path}: not a readable zip ({error})", hint) from error
+        names = set()
+        for name in listed:
+            parts = PurePosixPath(name.replace("\\", "/"))
+            if parts.is_absolute() or ".." in parts.parts:
+                raise UserError(
+                    f"{path}: the entry '{shown_name(name)}' points outside the archive",
+                    "refused: names must be relative, without '..'",
+                )
+            kind = "entries that stand twice" if name in names else _ignored_kind(str(parts))
+            if name.endswith("/"):
+                continue
+            if kind:
+                self.ignored[kind] += 1
+            else:
+                names.add(name)
+        self.names = sorted(names)
+
+    def _open(self) -> zipfile.ZipFile:
+        if self._archive is None:
+            self._archive = zipfile.ZipFile(self.path)
+        return self._archive
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_archive": None}  # each process opens its own
+
+    def read(self, name: str) -> bytes:
+        """Return an entry's bytes. Raises UnusableImage."""
+        try:
+            if self._open().getinfo(name).file_size > _LARGEST_BYTES:
+                raise UnusableImage("larger than 1 GiB")
+            return self._open().read(name)
+        except UnusableImage:
+            raise
+        except (
+            Exception
+        ) as error:  # damaged, encrypted or packed in an unknown way: zipfile raises many kinds
+            raise UnusableImage(f"cannot be unpacked: {error}") from error
+
+
+def split_rows(names: Sequence[str]) -> tuple[list[int], list[int] | None]:
+    """Return the rows of the pool and of the held-out split, None unless train/ and test/ are both there."""
+    folders = [PurePosixPath(name).parts[:-1] for name in names]
+    train = [i for i, parts in enumerate(folders) if "train" in parts]
+    test = [i for i, parts in enumerate(folders) if "test" in parts]
+    return (train, test) if train and test else (list(range(len(names))), None)
+
+
+def refusal(label: str, bad: Sequence[Bad], total: int) -> UserError:
+    """Build the error that names unusable files: the first 20 with their reasons, and a count."""
+    hint = "repair or remove them; nothing was trained (bench data check PLACE lists all kinds)"
+    if len(bad) == 1:
+        name, reason = bad[0]
+        return UserError(f"{label}: '{shown_name(name)}' is not a readable image ({reason})", hint)
+    lines = [f"  '{shown_name(name)}' is not a readable image ({reason})" for name, reason in bad[:SHOWN]]
+    if len(bad) > SHOWN:
+        lines.append(f"  ... and {len(bad) - SHOWN} more")
+    return UserError("\n".join([f"{label}: {len(bad)} of {total} files cannot be used", *lines]), hint)
+
+
+def shown_name(name: str) -> str:
+    """Write a file's name so that any terminal and any encoding can show it on one line."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _ignored_kind(name: str) -> str:
+    path = PurePosixPath(name)
+    if any(part.startswith(".") or part == "__MACOSX" for part in path.parts):
+        return "hidden files"
+    if path.suffix.lower() in SUFFIXES:
+        return ""
+    return f"{shown_name(path.suffix.lower())} files" if path.suffix else "files without a suffix"
+
+
+def _identity(path: str | Path) -> tuple[int, int]:
+    about = os.stat(path)
+    return about.st_dev, about.st_ino
+
+
+def _is(question: Callable[[], bool]) -> bool:
+    """Ask an entry what it is; a link that leads round in circles is nothing."""
+    try:
+        return question()
+    except OSError:
+        return False
+
+
+def _why(error: OSError) -> str:
+    return f"cannot be opened: {error.strerror or error}"

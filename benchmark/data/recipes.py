@@ -1,0 +1,82 @@
+"""The two sets of the paper: where to get them, what must be there, and which images are held out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from benchmark.data.places import Place, split_rows
+from benchmark.errors import UserError
+
+Split = Callable[[list[str]], tuple[list[int], list[int] | None]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to find one set's images among the files of its distribution."""
+
+    get: str  # where it comes from
+    layout: str  # what the folder or zip looks like
+    counts: tuple[int, int]  # pool, held-out
+    belongs: Callable[[PurePosixPath], bool]
+    order: Callable[[str], object]
+    split: Split
+
+
+def _number(name: str) -> int:
+    digits = re.findall(r"\d+", PurePosixPath(name).stem)
+    return int(digits[-1]) if digits else -1
+
+
+def _is_face(path: PurePosixPath) -> bool:
+    other = {"thumbnails128x128", "in-the-wild-images"} & set(path.parts)
+    return not other and _number(path.name) >= 0
+
+
+def _last_seventh(names: list[str]) -> tuple[list[int], list[int]]:
+    """Hold out the last seventh: images 60,000 to 69,999, FFHQ's own validation set, when all are there."""
+    first = len(names) - len(names) // 7
+    return list(range(first)), list(range(first, len(names)))
+
+
+def _is_cat(path: PurePosixPath) -> bool:
+    return path.parent.name == "cat" and path.parent.parent.name in ("train", "test")
+
+
+RECIPES: dict[str, Recipe] = {
+    "ffhq": Recipe(
+        get="github.com/NVlabs/ffhq-dataset: download_ffhq.py --images (89 GB); or all of it resized",
+        layout="images1024x1024/00000/00000.png ..., or a folder or zip of 00000.png to 69999.png",
+        counts=(60_000, 10_000),
+        belongs=_is_face,
+        order=_number,
+        split=_last_seventh,
+    ),
+    "afhqv2-cat": Recipe(
+        get="github.com/clovaai/stargan-v2: bash download.sh afhq-v2-dataset (7 GB)",
+        layout="train/cat/*.png and test/cat/*.png, as a folder or in afhq_v2.zip",
+        counts=(5_065, 493),
+        belongs=_is_cat,
+        order=lambda name: PurePosixPath(name).parts,
+        split=split_rows,
+    ),
+}
+
+
+def select(name: str, place: Place, *, any_count: bool) -> Recipe:
+    """Keep the files of a place that belong to a set, in its order. Raises UserError for other counts."""
+    recipe = RECIPES[name]
+    kept = [one for one in place.names if recipe.belongs(PurePosixPath(one))]
+    place.ignored["images of other parts"] += len(place.names) - len(kept)
+    place.names = sorted(kept, key=recipe.order)  # type: ignore[arg-type]
+    pool, test = recipe.split(place.names)
+    found = len(pool), len(test or [])
+    if not any(found) or test is None or (found != recipe.counts and not any_count):
+        raise UserError(
+            f"{place.label}: holds {found[0]:,} + {found[1]:,} images of {name}, "
+            f"{recipe.counts[0]:,} + {recipe.counts[1]:,} are expected",
+            f"expected: {recipe.layout}; from {recipe.get}; --any-count packs a part",
+        )
+    return recipe

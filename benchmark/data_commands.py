@@ -1,0 +1,108 @@
+"""The commands `bench data ...`: thin, and free of numpy until one of them runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+data_app = typer.Typer(no_args_is_help=True, help="Look at, check and prepare data sets.")
+Source = Annotated[str, typer.Argument(help="A folder, a zip, or a source as a suite names it.")]
+Size = Annotated[int | None, typer.Option(min=8, help="Side in pixels to bring images to.")]
+Heldout = Annotated[int | None, typer.Option(min=2, help="Images to hold out, as in a suite.")]
+Resize = Annotated[str, typer.Option(help="lanczos, box, bilinear or bicubic.")]
+
+
+@data_app.command("list")
+def list_() -> None:
+    """List the sources a suite may name, and which of them are here."""
+    from benchmark.data.names import data_root
+    from benchmark.data.preparing import source_rows
+
+    header, *rows = source_rows()
+    table = Table(box=None, pad_edge=False)
+    for heading in header:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+    print(f"\ndownloads and packed sets lie in {data_root()} (BENCH_DATA names another folder)")
+
+
+@data_app.command()
+def check(source: Source, size: Size = None, heldout: Heldout = None) -> None:
+    """Say what every file is and would become, and what stands in both splits; exit code 1 for bad files."""
+    from benchmark.data.inspecting import inspect
+    from benchmark.data.ticking import ticking
+
+    with ticking("checking") as tick:
+        lines, sound = inspect(source, size, heldout, tick)
+    for line in lines:
+        Console().print(line, soft_wrap=True, markup=False, highlight=False)
+    if not sound:
+        raise typer.Exit(1)
+
+
+@data_app.command()
+def show(
+    source: Source,
+    size: Size = None,
+    heldout: Heldout = None,
+    output: Annotated[Path | None, typer.Option(help="The PNG to write; NAME.png.")] = None,
+) -> None:
+    """Draw a sheet of training and held-out images."""
+    from benchmark.data.inspecting import load_named
+    from benchmark.data.showing import contact_sheet
+    from benchmark.records import write_atomic
+
+    dataset = load_named(source, size, heldout)
+    path = output or Path(f"{dataset.name}.png")
+    write_atomic(path, contact_sheet(dataset))
+    print(f"{len(dataset.train)} to train on, {len(dataset.heldout)} held out: {path}")
+
+
+@data_app.command()
+def prepare(
+    what: Annotated[str, typer.Argument(help="A named set (bench data list), a folder or a zip.")],
+    source: Annotated[str | None, typer.Option(help="The folder or zip a recipe's images lie in.")] = None,
+    size: Annotated[int, typer.Option(min=8, help="Side in pixels.")] = 256,
+    resize: Resize = "lanczos",
+    channels: Annotated[int | None, typer.Option(min=1, max=3, help="1 grey, 3 colour; as they are.")] = None,
+    output: Annotated[Path | None, typer.Option(help="The pack's folder; $BENCH_DATA/NAME-SIZE.")] = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="Processes; one per core.")] = None,
+    any_count: Annotated[bool, typer.Option("--any-count", help="Pack a part of a recipe's set.")] = False,
+    skip_unusable: Annotated[
+        bool, typer.Option("--skip-unusable", help="Pack the rest; what was skipped is kept in pack.json.")
+    ] = False,
+) -> None:
+    """Download a named set, or pack images once so that trials read them fast. Run again, it goes on."""
+    from benchmark.data.decoding import Shape
+    from benchmark.data.inspecting import load_named, prepared_line
+    from benchmark.data.names import EMBEDDED, TORCHVISION
+    from benchmark.data.preparing import prepare_packed
+    from benchmark.data.ticking import ticking
+
+    if what in TORCHVISION or what in EMBEDDED:
+        print(prepared_line(load_named(what, None, None), what))
+        return
+    shape = Shape(size, channels, resize)
+    try:
+        with ticking("packing") as tick:
+            folder, _ = prepare_packed(
+                what,
+                source,
+                shape,
+                output,
+                any_count=any_count,
+                skip_unusable=skip_unusable,
+                processes=processes,
+                tick=tick,
+            )
+    except KeyboardInterrupt as interrupt:
+        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
+        raise typer.Exit(130) from interrupt
+    print(prepared_line(load_named(f"packed:{folder}", None, None), f"packed:{folder}"))
