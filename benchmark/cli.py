@@ -36,20 +36,42 @@ def main() -> None:
 def run(
     suite: Annotated[Path, typer.Argument(help="A suite file, e.g. suites/limited_data.yaml.")],
     local: Annotated[bool, typer.Option("--local", help="One trial after the other, without Ray.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what is done, and why the rest is not.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="A part of the suite, e.g. strategy=phased,budget=100.")
+    ] = None,
+    retries: Annotated[int, typer.Option(min=0, help="Try a failed trial again so often.")] = 0,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
+    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Most trials at once.")] = None,
+    keep: Annotated[str, typer.Option(help="What finished trials leave: records, models or all.")] = "models",
+    address: Annotated[str | None, typer.Option(help="A Ray cluster, HOST:PORT or auto.")] = None,
     runs: Runs = Path("runs"),
 ) -> None:
     """Run every trial of a suite that is not done yet."""
     from benchmark.records import Store
-    from benchmark.run import run_suite
+    from benchmark.run import Options, run_suite
+    from benchmark.terms import Terms, checked_keep
 
+    terms = Terms(
+        keep=checked_keep(keep),
+        retries=retries,
+        fail_fast=fail_fast,
+        max_concurrent=max_concurrent,
+        address=address,
+    )
+    options = Options(terms, local=local, only=tuple(only or ()), dry_run=dry_run)
     console = Console()
     try:
-        failed = run_suite(suite, Store(runs), console, local=local)
+        failed = run_suite(suite, Store(runs), console, options)
     except KeyboardInterrupt as interrupt:  # here, because Typer ends without a word
         print("interrupted; the same command goes on where it stopped", file=sys.stderr)
         raise typer.Exit(130) from interrupt
     if failed:
         raise typer.Exit(1)
+    if dry_run:
+        return
     console.print(f"next: bench report {suite.stem}")
 
 
@@ -123,13 +145,14 @@ def new(
 @app.command("list")
 def list_(
     what: Annotated[
-        str, typer.Argument(help="strategies, spaces, operations, metrics, extractors or presets")
+        str, typer.Argument(help="strategies, spaces, operations, metrics, extractors, presets or runs")
     ],
+    runs: Runs = Path("runs"),
 ) -> None:
-    """List the names a suite may use."""
-    from benchmark.listing import listing
+    """List the names a suite may use, or the suites that were run."""
+    from benchmark.listing import list_runs, listing
 
-    rows = listing(what)
+    rows = list_runs(runs) if what == "runs" else listing(what)
     table = Table(box=None, pad_edge=False)
     for heading in rows[0]:
         table.add_column(heading, overflow="fold")

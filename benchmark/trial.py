@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import time
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,13 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.data import budget_indices, load_dataset
+from benchmark.data import Dataset, budget_indices, load_dataset
 from benchmark.metrics.extractors import load_extractor
 from benchmark.metrics.leakage import build_judge, leakage_scores
 from benchmark.metrics.memorisation import nearest_index
 from benchmark.metrics.score import score_samples, suffixed
 from benchmark.plan import Trial
 from benchmark.records import Record, Store, failure, heading
+from benchmark.terms import Keep
 from benchmark.views import Views
 from pcvq2 import PCVQ2, FitLog
 from pcvq2.likelihood import BITS_PER_NAT
@@ -27,6 +30,10 @@ from pcvq2.training import NonFiniteLoss, Progress
 
 SHOWN = 32  # images of each kind kept for the report's grids
 LIKELIHOOD_IMAGES = 2000  # training images whose likelihood is measured, at the most
+MEMORY_ADVICE = (
+    "take a smaller batch, training.prior.micro_batch or a smaller model, or run fewer trials at once: "
+    "a larger share under `resources`, --max-concurrent 1"
+)
 
 
 def seed_for(trial: Trial, purpose: str) -> int:
@@ -39,22 +46,39 @@ def subset_seed(trial: Trial) -> int:
     return derive_seed(trial.fingerprint, trial.seed, "subset")
 
 
-def attempt_trial(trial: Trial, store: Store, **settings: Any) -> Record:
+def attempt_trial(trial: Trial, store: Store, *, keep: Keep = "models", **settings: Any) -> Record:
     """Run a trial and store its record; an error becomes a failure record with reason and traceback.
 
     A trial that is done needs its checkpoints no more; one that failed goes on from them when it is tried
     again, unless they lead to a nan. `settings` are those of `run_trial`.
     """
-    needed = False
+    needed = keep == "all"
     try:
         record, artifacts = run_trial(trial, store, **settings)
+        store.write(record, artifacts)
     except Exception as error:
-        record = failure(trial, f"{type(error).__name__}: {error}", traceback.format_exc())
-        artifacts, needed = {}, not isinstance(error, NonFiniteLoss)
-    store.write(record, artifacts)
+        record = _failure(trial, error)
+        needed = not isinstance(error, NonFiniteLoss)
+        with contextlib.suppress(OSError):  # a full disk: whoever called still learns of it
+            store.write(record, {})
     if not needed:
         store.drop_checkpoint(trial.id)
+    if keep == "records":
+        store.drop_model(trial.id)
     return record
+
+
+def _failure(trial: Trial, error: Exception) -> Record:
+    """Return the record of an error, with advice where memory was short."""
+    reason = f"{type(error).__name__}: {error}"
+    if not _out_of_memory(error):
+        return failure(trial, reason, traceback.format_exc())
+    return failure(trial, f"{reason} ({MEMORY_ADVICE})", traceback.format_exc(), "out_of_memory")
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Say whether memory was short: PyTorch's CPU allocator raises a bare RuntimeError."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def run_trial(
@@ -65,11 +89,20 @@ def run_trial(
     threads: int,
     progress: Progress,
     checkpoint_seconds: float = 60.0,
+    stop: Callable[[], bool] | None = None,
+    dataset: Dataset | None = None,
 ) -> tuple[Record, dict[str, bytes]]:
-    """Train, sample and score one model. Returns its record and its artifacts by file name."""
+    """Train, sample and score one model. Returns its record and its artifacts by file name.
+
+    `stop` is asked between steps, see PCVQ2.fit; `dataset` is read from where it lies unless given.
+    """
     torch.set_num_threads(threads)
     start = time.perf_counter()
-    dataset = load_dataset(trial.dataset)
+    dataset = dataset or load_dataset(trial.dataset)
+    if dataset.fingerprint != trial.fingerprint:
+        raise ValueError(
+            f"the images of '{dataset.name}' have changed since the run was planned; run it again"
+        )
     subset = dataset.train[budget_indices(dataset, trial.budget, subset_seed(trial))]
     images, heldout = _to_device(subset, device), _to_device(dataset.heldout, device)
     learned = trial.budget - trial.validation_images
@@ -90,6 +123,7 @@ def run_trial(
         checkpoint_seconds=checkpoint_seconds,
         owner=trial.id,
         state=views,
+        stop=stop,
     )
     model.save(store.model_path(trial.id))
 
@@ -101,7 +135,7 @@ def run_trial(
     progress("scoring", 0, 1)
     scores, artifacts = _score(trial, subset[:learned], dataset.heldout, samples, reconstructions, device)
     scores |= _leakage(trial, heldout, samples, store)
-    record = heading(trial) | {"status": "done", "trial": trial.resolved()} | scores
+    record = heading(trial) | {"status": "done"} | scores
     record |= _likelihood(model, train, heldout) | _codes(model, heldout)
     record |= _reconstruction(model, train, heldout, reconstructions)
     record |= views.summary() | _training(trial, log, views)
@@ -119,7 +153,7 @@ def run_trial(
 
 def _to_device(images: np.ndarray[Any, np.dtype[np.uint8]], device: str) -> Tensor:
     """Move images (N, H, W, C) to the device as (N, C, H, W)."""
-    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).to(device)
+    return torch.from_numpy(np.array(images.transpose(0, 3, 1, 2), order="C")).to(device)
 
 
 def _to_numpy(images: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
