@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 from PIL import Image
 from rich.console import Console
 
@@ -23,6 +27,7 @@ from benchmark.records import Store
 from benchmark.run import Options, run_suite
 from benchmark.terms import Terms
 
+TOKEN = {"RAY_AUTH_TOKEN": "0123456789abcdef" * 4}  # Ray asks for one where one exists
 RAY = str(Path(sys.executable).with_name("ray"))
 SLOW = """\
 import time
@@ -42,6 +47,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def answers(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((address_here(), port), timeout=1):
+        return True
+    return False
+
+
+def address_here() -> str:
+    """Return the address by which Ray calls this machine."""
+    return str(ray.util.get_node_ip_address())
+
+
 def can_hide_folders() -> bool:
     done = subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False)
     return done.returncode == 0
@@ -52,13 +68,12 @@ class Node:
 
     def __init__(self, folder: Path, arguments: list[str], hidden: Path | None = None) -> None:
         folder.mkdir()
-        self.scratch = folder / "scratch"
-        self.scratch.mkdir()
+        self.scratch = Path(tempfile.mkdtemp(prefix="n"))  # short: Ray's sockets lie in there
         command = [RAY, "start", "--block", "--num-cpus=1", "--disable-usage-stats", *arguments]
         if hidden is not None:
             mount = f"mount -t tmpfs none '{hidden}' && exec \"$@\""
             command = ["unshare", "-m", "sh", "-c", mount, "sh", *command]
-        environment = os.environ | {"TMPDIR": str(self.scratch), "RAY_CHDIR_TO_TRIAL_DIR": "0"}
+        environment = os.environ | TOKEN | {"TMPDIR": str(self.scratch), "RAY_AUTH_MODE": "token"}
         self.output = (folder / "output").open("w")
         self.process = subprocess.Popen(
             command,
@@ -71,10 +86,9 @@ class Node:
 
     def kill(self) -> None:
         """Kill the raylet and what watches over it; its workers find out by themselves."""
-        with open(os.devnull) as _:
-            children = subprocess.run(
-                ["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False
-            )
+        children = subprocess.run(
+            ["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False
+        )
         for pid in [self.process.pid, *map(int, children.stdout.split())]:
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -82,6 +96,7 @@ class Node:
                 continue
         self.process.wait(timeout=30)
         self.output.close()
+        shutil.rmtree(self.scratch, ignore_errors=True)
 
 
 @pytest.fixture
@@ -90,9 +105,11 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, Node, Path]]:
     driver = tmp_path / "driver"
     driver.mkdir()
     port = free_port()
-    address = f"{socket.gethostbyname(socket.gethostname())}:{port}"
+    address = f"{address_here()}:{port}"
     head = Node(tmp_path / "one", ["--head", f"--port={port}", "--include-dashboard=false"])
-    time.sleep(8)
+    deadline = time.monotonic() + 90
+    while not answers(port) and time.monotonic() < deadline:
+        time.sleep(0.5)
     second = Node(tmp_path / "two", [f"--address={address}"], hidden=driver if can_hide_folders() else None)
     try:
         yield address, second, driver
@@ -138,6 +155,7 @@ def test_a_node_is_killed_in_mid_trial_and_every_record_equals_the_single_machin
         run = subprocess.Popen(
             [sys.executable, "-m", "benchmark.cli", "run", str(suite), "--address", address],
             cwd=driver,
+            env=os.environ | TOKEN,
             stdout=output,
             stderr=output,
         )
@@ -167,9 +185,19 @@ def test_a_node_is_killed_in_mid_trial_and_every_record_equals_the_single_machin
     assert not list((driver / "runs" / "checkpoints").glob("*"))
 
 
-def test_an_address_where_nobody_answers_is_a_user_error(suite_file: Path) -> None:
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("ray://127.0.0.1:1", "Ray Client addresses are not supported"),
+        ("127.0.0.1:1", "no Ray cluster answers there"),
+        ("somewhere", "not of the form HOST:PORT"),
+    ],
+)
+def test_an_address_where_nobody_answers_is_a_user_error(
+    suite_file: Path, address: str, message: str
+) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "benchmark.cli", "run", str(suite_file), "--address", "ray://127.0.0.1:1"],
+        [sys.executable, "-m", "benchmark.cli", "run", str(suite_file), "--address", address],
         cwd=suite_file.parent,
         capture_output=True,
         text=True,
@@ -177,7 +205,7 @@ def test_an_address_where_nobody_answers_is_a_user_error(suite_file: Path) -> No
     )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 2, done.stderr
-    assert "Ray Client addresses are not supported" in done.stderr
+    assert message in done.stderr
 
 
 @pytest.mark.parametrize(
