@@ -75,9 +75,15 @@ class Errand:
         ended: dict[str, Any] = {"outcome": "interrupted"}
         with contextlib.suppress(KeyboardInterrupt):
             if not self._stop():
-                dataset = self._dataset(trial.fingerprint)
-                settings = {"progress": progress, "stop": self._stop, "dataset": dataset}
-                ended = _ending(work_on(trial, self._store, shipment.terms, **settings))
+                record = work_on(
+                    trial,
+                    self._store,
+                    shipment.terms,
+                    progress=progress,
+                    stop=self._stop,
+                    dataset=self._dataset(trial.fingerprint),
+                )
+                ended = _ending(record)
         report({"stage": "ended", "stage_step": 1, "stage_steps": 1, **ended})
 
     def _dataset(self, fingerprint: str) -> Dataset:

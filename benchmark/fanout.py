@@ -45,6 +45,13 @@ _RAY_ENVIRONMENT = {
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
+def _token_mode() -> dict[str, str]:
+    """Have Ray show its token where there is one: a head asks for it by itself, a driver must be told."""
+    names = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+    known = any(name in os.environ for name in names) or (Path.home() / ".ray" / "auth_token").is_file()
+    return {"RAY_AUTH_MODE": "token"} if known and "RAY_AUTH_MODE" not in os.environ else {}
+
+
 class Fanout(contextlib.AbstractContextManager["Fanout"]):
     """The engine on Ray: start it here, loopback only, or join a cluster; stop it whatever happens."""
 
@@ -53,7 +60,7 @@ class Fanout(contextlib.AbstractContextManager["Fanout"]):
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Fanout:
-        os.environ.update(_RAY_ENVIRONMENT | ({} if self.terms.address else _LOOPBACK))
+        os.environ.update(_RAY_ENVIRONMENT | (_token_mode() if self.terms.address else _LOOPBACK))
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -148,17 +155,12 @@ def _ray_session(ray: Any, store: Store, address: str | None) -> Iterator[None]:
 
 
 def _join(ray: Any, address: str, quiet: dict[str, Any]) -> None:
-    if "://" in address:
-        raise UserError(
-            f"--address {address}: Ray Client addresses are not supported",
-            "run bench on a node of the cluster and name the head as HOST:PORT, or 'auto'",
-        )
     try:
         ray.init(address=address, **quiet)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise UserError(
             f"--address {address}: no Ray cluster answers there ({str(error).splitlines()[0]})",
-            "start one with `ray start --head`, and name its HOST:PORT or 'auto'",
+            "run bench on a node of the cluster; `ray start --head` starts one",
         ) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -84,8 +85,9 @@ def _check_disk(runs: Path, trials: int) -> None:
 
 
 def _check_shares(suite: Suite, terms: Terms) -> None:
-    """Refuse shares this machine does not have; a cluster is asked when it is joined."""
+    """Refuse shares this machine does not have, and an address where no cluster can be."""
     if terms.address:
+        _check_address(terms.address)
         return
     cores = os.cpu_count() or 1
     if terms.cpus > cores:
@@ -105,6 +107,22 @@ def _check_shares(suite: Suite, terms: Terms) -> None:
         raise suite.error(
             ("resources", "gpus"), f"a trial takes {terms.gpus:g} GPUs", "a share of one, or whole ones"
         )
+
+
+def _check_address(address: str) -> None:
+    """Refuse an address where nobody listens: Ray would try for minutes."""
+    if address == "auto":
+        return
+    hint = "run bench on a node of the cluster and name the head as HOST:PORT, or 'auto'"
+    if "://" in address:
+        raise UserError(f"--address {address}: Ray Client addresses are not supported", hint)
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit():
+        raise UserError(f"--address {address}: not of the form HOST:PORT", hint)
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except OSError as error:
+        raise UserError(f"--address {address}: no Ray cluster answers there ({error})", hint) from error
 
 
 def _place(suite: Suite, trial: Trial) -> tuple[str, int]:
