@@ -87,6 +87,24 @@ def sample(
     print(write_samples(folder, output, count=n, temperature=temperature, seed=seed))
 
 
+@app.command("eval")
+def eval_(
+    real: Annotated[Path, typer.Argument(help="Folder or zip of real images no model was trained on.")],
+    fake: Annotated[Path, typer.Argument(help="Folder or zip of generated images.")],
+    train: Annotated[Path | None, typer.Option(help="What the model was trained on: memorisation.")] = None,
+    extractor: Annotated[str, typer.Option(help="See bench list extractors.")] = "random",
+    output: Annotated[Path | None, typer.Option(help="A JSON file for the scores.")] = None,
+) -> None:
+    """Score any folder or zip of images against another."""
+    from benchmark.evaluate import Places, evaluate, score_table, write_json
+
+    result = evaluate(Places(real, fake, train), extractor=extractor)
+    Console().print(score_table(result))
+    if output is not None:
+        write_json(result, output)
+        print(f"scores: {output}")
+
+
 @app.command()
 def new(
     what: Annotated[str, typer.Argument(help="strategy")],

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy.linalg
+from numpy.typing import NDArray
 
 from benchmark.metrics.features import Features, check_features
+from benchmark.metrics.intervals import Estimate
 
 SVD_UP_TO = 1024  # rows or columns
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """A normal distribution fitted to N features of D numbers, in float64, with the unbiased covariance C."""
+
+    mean: Matrix  # (D,)
+    points: Matrix  # (N, D): centred, over sqrt(N - 1), so that C = points^T points
+    factor: Matrix  # (min(N, D), D): C = factor^T factor
+    total: float  # the trace of C
 
 
 def frechet_distance(real: Features, generated: Features) -> float:
@@ -19,15 +35,46 @@ def frechet_distance(real: Features, generated: Features) -> float:
     Source: Heusel et al. (2017), GANs Trained by a Two Time-Scale Update Rule; clean-fid's formula.
     """
     check_features(real=real, generated=generated)
-    mean_real, factor_real, total_real = _gaussian(real)
-    mean_generated, factor_generated, total_generated = _gaussian(generated)
-    offset = mean_real - mean_generated
-    shared = _nuclear_norm(factor_real @ factor_generated.T)
-    return max(0.0, float(offset @ offset + total_real + total_generated - 2 * shared))
+    return frechet_between(fit_gaussian(real), fit_gaussian(generated))
 
 
-def _gaussian(features: Features) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return the mean (D,), a factor F (min(N, D), D) with covariance F^T F, and the covariance's trace."""
+def frechet_between(real: Gaussian, generated: Gaussian) -> float:
+    """Return the squared Frechet distance between two Gaussians."""
+    offset = real.mean - generated.mean
+    shared = _nuclear_norm(real.factor @ generated.factor.T)
+    return max(0.0, float(offset @ offset + real.total + generated.total - 2 * shared))
+
+
+def frechet_estimate(real: Gaussian, generated: Gaussian, *, name: str = "heldout") -> Estimate:
+    """Return the squared Frechet distance with the influence of every image of both sets.
+
+    A heavier image moves its set's mean and covariance. With A = F_r F_g^T = U S V^T, an image p of the
+    generated set adds |S^(-1/2) U^T F_r p|^2 to the nuclear norm of A, and a real one the mirror image.
+    `name` is what the real set is called. Takes one decomposition with vectors instead of one without.
+    """
+    offset = real.mean - generated.mean
+    cross = real.factor @ generated.factor.T
+    u, s, v = _decomposed(cross)
+    value = float(offset @ offset + real.total + generated.total - 2 * s.sum())
+    kept = s > 1e-6 * s[0] if len(s) and s[0] > 0 else np.zeros(len(s), bool)
+    root = np.sqrt(s[kept])
+
+    def influences(own: Gaussian, other: Gaussian, vectors: Matrix, shift: Matrix) -> Matrix:
+        shares = np.square(own.points @ (other.factor.T @ (vectors[:, kept] / root))).sum(axis=1)
+        count = len(own.points)
+        moved = 2 * np.sqrt(count - 1) / count * (own.points @ shift)
+        each = moved + np.square(own.points).sum(axis=1) - shares
+        return each - each.mean()
+
+    sets = {
+        name: influences(real, generated, v, offset),
+        "generated": influences(generated, real, u, -offset),
+    }
+    return Estimate(max(0.0, value), sets)
+
+
+def fit_gaussian(features: Features) -> Gaussian:
+    """Fit a normal distribution to features (N, D), N >= 2."""
     points = features.astype(np.float64)
     mean = points.mean(axis=0)
     points -= mean
@@ -35,11 +82,11 @@ def _gaussian(features: Features) -> tuple[np.ndarray, np.ndarray, float]:
     total = float(np.einsum("ij,ij->", points, points))
     count, dimension = points.shape
     if count <= dimension:
-        return mean, points, total  # the centred images themselves: the Gram form
-    return mean, _square_root(points.T @ points), total
+        return Gaussian(mean, points, points, total)  # the centred images themselves: the Gram form
+    return Gaussian(mean, points, _square_root(points.T @ points), total)
 
 
-def _square_root(covariance: np.ndarray) -> np.ndarray:
+def _square_root(covariance: Matrix) -> Matrix:
     """Return F with F^T F = covariance (D, D): Cholesky's, or the eigenvectors' where that is singular."""
     try:
         return scipy.linalg.cholesky(covariance, check_finite=False)
@@ -48,13 +95,26 @@ def _square_root(covariance: np.ndarray) -> np.ndarray:
         return np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
 
 
-def _nuclear_norm(matrix: np.ndarray) -> float:
+def _nuclear_norm(matrix: Matrix) -> float:
     """Sum the singular values of (n, m); large ones as roots of eigenvalues: 3x faster, exact to 1e-8."""
     if min(matrix.shape) <= SVD_UP_TO:
         return float(scipy.linalg.svdvals(matrix, overwrite_a=True, check_finite=False).sum())
     gram = matrix @ matrix.T if matrix.shape[0] <= matrix.shape[1] else matrix.T @ matrix
     values = scipy.linalg.eigvalsh(gram, overwrite_a=True, check_finite=False)
     return float(np.sqrt(np.maximum(values, 0.0)).sum())
+
+
+def _decomposed(matrix: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+    """Return U (n, k), S (k,) falling, V (m, k) of (n, m); large ones through the smaller Gram matrix."""
+    if min(matrix.shape) <= SVD_UP_TO:
+        u, s, vt = scipy.linalg.svd(matrix, full_matrices=False, check_finite=False)
+        return u, s, vt.T
+    if matrix.shape[0] > matrix.shape[1]:
+        v, s, u = _decomposed(matrix.T)
+        return u, s, v
+    values, vectors = scipy.linalg.eigh(matrix @ matrix.T, overwrite_a=True, check_finite=False, driver="evd")
+    u, s = vectors[:, ::-1], np.sqrt(np.maximum(values[::-1], 0.0))
+    return u, s, (matrix.T @ u) / np.maximum(s, np.finfo(np.float64).tiny)
 
 
 def kernel_distance(
@@ -66,28 +126,48 @@ def kernel_distance(
     sets fit into one subset every subset would be the same, so one is computed.
     Source: Binkowski et al. (2018), Demystifying MMD GANs; clean-fid's formula.
     """
+    return kernel_estimate(real, generated, subsets=subsets, subset_size=subset_size, seed=seed).value
+
+
+def kernel_estimate(
+    real: Features, generated: Features, *, subsets: int = 100, subset_size: int = 1000, seed: int = 0
+) -> Estimate:
+    """Return the kernel distance with the influence of every image of both sets."""
     check_features(real=real, generated=generated)
     size = min(len(real), len(generated), subset_size)
     if size == len(real) == len(generated):
-        return _squared_mmd(real, generated)
+        value, of_real, of_generated = _squared_mmd(real, generated)
+        return Estimate(value, {"heldout": of_real, "generated": of_generated})
     rng = np.random.default_rng(seed)
-    draws = [
-        _squared_mmd(
-            real[rng.choice(len(real), size, replace=False)],
-            generated[rng.choice(len(generated), size, replace=False)],
-        )
-        for _ in range(subsets)
-    ]
-    return float(np.mean(draws))
+    total, of_real, of_generated = 0.0, np.zeros(len(real)), np.zeros(len(generated))
+    for _ in range(subsets):
+        rows, columns = (rng.choice(len(x), size, replace=False) for x in (real, generated))
+        value, x, y = _squared_mmd(real[rows], generated[columns])
+        total += value
+        of_real[rows] += x / subsets
+        of_generated[columns] += y / subsets
+    return Estimate(total / subsets, {"heldout": of_real, "generated": of_generated})
 
 
-def _squared_mmd(x: Features, y: Features) -> float:
-    """Estimate the squared MMD of two sets of n points without bias; the cubic kernel in float64."""
+def _squared_mmd(x: Features, y: Features) -> tuple[float, Matrix, Matrix]:
+    """Estimate the squared MMD of two sets of n points without bias, and every point's influence on it."""
     count, dimension = x.shape
     x, y = x.astype(np.float64), y.astype(np.float64)
-    within = 0.0
-    for points in (x, y):
-        kernel = (points @ points.T / dimension + 1) ** 3
-        within += kernel.sum() - np.trace(kernel)
-    between = ((x @ y.T / dimension + 1) ** 3).sum()
-    return float(within / (count * (count - 1)) - 2 * between / count**2)
+
+    def cubic(a: Features, b: Features) -> Matrix:
+        kernel = a @ b.T
+        kernel /= dimension
+        kernel += 1
+        square = kernel * kernel
+        square *= kernel
+        return square
+
+    between = cubic(x, y)
+    value, influences = -2 * between.mean(), []
+    for points, others in ((x, between.mean(axis=1)), (y, between.mean(axis=0))):
+        kernel = cubic(points, points)
+        within = (kernel.sum(axis=1) - np.diagonal(kernel)) / (count - 1)
+        value += within.mean()
+        each = (within - others) * (2 / count)
+        influences.append(each - each.mean())
+    return float(value), influences[0], influences[1]
