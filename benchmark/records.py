@@ -69,6 +69,11 @@ class Store:
         return self.root / "probes"
 
     @property
+    def extractors(self) -> Path:
+        """Return the folder of extractors that were trained here."""
+        return self.root / "extractors"
+
+    @property
     def features(self) -> Path:
         """Return the folder of real images' features shared between trials."""
         return self.root / "features"

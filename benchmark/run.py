@@ -24,7 +24,7 @@ def run_suite(path: Path, store: Store, console: Console, *, local: bool) -> lis
     suite = load_suite(path)
     planned = plan_trials(suite)
     trials = list({trial.id: trial for trial in planned}.values())
-    _check_weights(suite.settings.evaluation.extractor, {trial.model.channels for trial in trials})
+    _check_extractors(suite, trials)
     _check_disk(store.root, len(trials))
     _check_views(suite, planned)
     for note in _skipped(planned):
@@ -104,14 +104,15 @@ def _skipped(planned: Sequence[Trial]) -> list[str]:
     return [f"{name}: grey images, so {', '.join(s)} skipped" for name, s in skipped.items() if s]
 
 
-def _check_weights(extractor: str, channels: set[int]) -> None:
-    """Stop before any training when the extractor's weights are missing."""
-    if extractor in ("random", "pixels"):
-        return
-    from benchmark.metrics.extractors import load_extractor
+def _check_extractors(suite: Suite, trials: Sequence[Trial]) -> None:
+    """Stop before any training when an extractor's weights, package or labels are missing."""
+    from benchmark.extraction import check_extractor
 
-    for count in channels:
-        load_extractor(extractor, channels=count)
+    for trial in {(trial.dataset, trial.model.channels): trial for trial in trials}.values():
+        try:
+            check_extractor(trial)
+        except UserError as error:
+            raise suite.error(("evaluation", "extractor"), error.message, error.hint) from error
 
 
 def _check_disk(runs: Path, trials: int) -> None:

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from benchmark.data import budget_indices, load_dataset
-from benchmark.metrics.extractors import load_extractor
+from benchmark.extraction import extractor_of
+from benchmark.metrics.codes import code_usage
+from benchmark.metrics.extractors import Extractor, load_extractor
 from benchmark.metrics.feature_cache import FeatureCache
 from benchmark.metrics.intervals import mean_scored
 from benchmark.metrics.leakage import build_judge, leakage_scores
@@ -105,7 +107,8 @@ def run_trial(
         generated=_to_numpy(samples),
         reconstructions=_to_numpy(reconstructions),
     )
-    scores, artifacts = _score(trial, sets, store, device)
+    extractor = extractor_of(trial, dataset, store.extractors, device)
+    scores, artifacts = _score(trial, extractor, sets, store)
     scores |= _leakage(trial, heldout, samples, store)
     record = heading(trial) | {"status": "done", "trial": trial.resolved()} | scores
     record |= _likelihood(model, train, validation, heldout) | _codes(model, heldout)
@@ -132,14 +135,16 @@ def _to_numpy(images: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return images.permute(0, 2, 3, 1).cpu().numpy()
 
 
-def _score(trial: Trial, sets: ImageSets, store: Store, device: str) -> tuple[Record, dict[str, bytes]]:
+def _score(
+    trial: Trial, extractor: Extractor, sets: ImageSets, store: Store
+) -> tuple[Record, dict[str, bytes]]:
     """Score samples with the suite's extractor and with pixels beside it; keep images for the report."""
     channels, seed = trial.model.channels, seed_for(trial, "scoring")
-    extractor = load_extractor(trial.extractor, channels=channels, device=device)
     cache = FeatureCache(extractor, sets.heldout, store.features)
     scores: Record = {
         "extractor": extractor.name,
         "extractor_fingerprint": extractor.fingerprint,
+        "extractor_accuracy": getattr(extractor, "accuracy", None),
         "samples": len(sets.generated),
         "references": len(sets.heldout),
         **score_samples(cache, sets, seed=seed, metrics=trial.metrics),
@@ -203,10 +208,7 @@ def _codes(model: PCVQ2, heldout: Tensor) -> Record:
     """Return how the codebooks are used on held-out images: a collapsed map has perplexity near 1."""
     keys: Record = {"codebook_size": model.config.vqvae.codes}
     for level, codes in zip(model.config.vqvae.levels, model.encode(heldout), strict=True):
-        share = torch.bincount(codes.flatten()).double() / codes.numel()
-        share = share[share > 0]
-        keys[f"perplexity_{level}"] = float(torch.exp(-(share * share.log()).sum()))
-        keys[f"codes_used_{level}"] = len(share)
+        keys[f"perplexity_{level}"], keys[f"codes_used_{level}"] = code_usage(codes)
     return keys
 
 

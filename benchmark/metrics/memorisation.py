@@ -87,6 +87,8 @@ def copying_z(train: Features, heldout: Features, generated: Features, *, seed: 
     check_features(at_least=1, train=train, heldout=heldout, generated=generated)
     if len(train) < CELLS:
         raise UncomputableScoreError(f"train has {len(train)} images, at least {CELLS} are needed")
+    if (train == train[0]).all():
+        raise UncomputableScoreError(f"the {len(train)} training images all look the same to the extractor")
     sets = _reduced(train, heldout, generated)
     cells = _cells(*sets, seed=seed)
     total = weight = 0.0
