@@ -102,7 +102,7 @@ def _bytes(values: NDArray[np.floating]) -> Images:
 
 # each fault with rising levels; level 0 is the real images themselves
 FAULTS = {
-    "blur": (blurred, (0.02, 0.04, 0.08)),
+    "blur": (blurred, (0.04, 0.08, 0.16)),
     "noise": (noisy, (0.05, 0.1, 0.2)),
     "pixelation": (pixelated, (2, 4, 8)),
 }

@@ -15,7 +15,7 @@ from benchmark.selftest.cases import Check, check_extractor, check_without_extra
 from benchmark.selftest.planting import Planted, plant
 from benchmark.selftest.table import csv_text, markdown_text
 
-DEFAULT = ("random", "pixels")
+DEFAULT = ("random",)
 
 
 def run_selftest(
