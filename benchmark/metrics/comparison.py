@@ -135,12 +135,14 @@ class Comparison:
             raise UncomputableScoreError(f"real images for two sets of {count}, at least 2 are needed")
         random = np.random.default_rng(0)
         values = []
-        for _ in range(max(2, min(FLOOR_DRAWS, FLOOR_IMAGES // count))):
+        for _ in range(max(1, min(FLOOR_DRAWS, FLOOR_IMAGES // count))):
             pair = self._real_pair(real, count, random)
             if kind == "fid":
                 values.append(frechet_between(*(fit_gaussian(x) for x in pair)))
             else:
                 values.append(kernel_distance(*pair, subsets=10, subset_size=KID_SUBSET, seed=self.seed))
+        if len(values) == 1:
+            return Scored(values[0])
         low, high = np.quantile(values, [0.025, 0.975])
         return Scored(float(np.mean(values)), float(low), float(high))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 from sklearn.datasets import load_digits
 
 from benchmark.data import DatasetSpec, load_dataset
@@ -128,6 +129,14 @@ def test_an_own_extractor_is_found_beside_the_suite_and_hashed_into_the_trial(
     assert record["status"] == "done", record
     assert record["extractor"] == "Means"
     assert record["fid"] > 0
+
+
+def test_an_own_extractor_works_in_ray_workers(tmp_path, suite_text):
+    path = write_own(tmp_path, suite_text)
+    store = Store(tmp_path / "runs")
+    assert run_suite(path, store, Console(quiet=True), local=False) == []
+    records = [store.load(trial.id) for trial in plan_trials(load_suite(path))]
+    assert {record["extractor"] for record in records} == {"Means"}
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,16 @@ def test_fid_at_infinity_is_refused_where_its_line_is_not_one():
         extrapolated_frechet(*wide)
 
 
+def test_kid_in_single_precision_is_the_same_where_it_is_used():
+    rng = np.random.default_rng(0)
+    real, generated = (rng.random((2, 2500, 64)) ** 2).astype(np.float32)
+    doubled = kernel_distance(real.astype(np.float64), generated.astype(np.float64))
+    assert kernel_distance(real, generated) == pytest.approx(doubled, abs=1e-8)
+    large = kernel_distance(100 * real, 100 * generated)  # too large for single precision
+    doubled = kernel_distance(100.0 * real.astype(np.float64), 100.0 * generated.astype(np.float64))
+    assert large == pytest.approx(doubled, rel=1e-4)
+
+
 def test_influences_of_shared_images_cancel_in_a_difference():
     real, generated = draw(1, 0.3)
     one, other = frechet(real, generated), frechet(real, generated)
