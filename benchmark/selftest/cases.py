@@ -20,10 +20,10 @@ from benchmark.metrics.feature_cache import FeatureCache
 from benchmark.metrics.leakage import build_judge, leakage_scores
 from benchmark.metrics.score import ImageSets, Score, score_samples
 from benchmark.selftest.planting import FAULTS, Planted, noisy
+from pcvq2 import PCVQ2, preset
 from strategies import AugmentationSpace
 
 LEAK_SPACE = AugmentationSpace({"rotation": 30.0, "shift": 0.15, "x_flip": 0.5}, "zeros")
-CODES = 64
 
 
 @dataclass(frozen=True)
@@ -196,14 +196,23 @@ def check_without_extractor(planted: Planted) -> list[Check]:
         shown = ", ".join(f"{value:.3g}" for value in pair)
         fires = abs(pair[0]) < 0.3 and pair[1] > 0.7
         checks.append(Check(name, "-", "augmented reals", f"{key} < 0.3 clean, > 0.7", shown, n, fires))
-    return checks + _codebooks(name)
+    return checks + _codebooks(planted)
 
 
-def _codebooks(name: str) -> list[Check]:
-    """Plant code maps: all codes in use, two, and one."""
-    random = torch.Generator().manual_seed(0)
-    alive = torch.randint(CODES, (500, 8, 8), generator=random)
-    found = [code_usage(codes)[0] for codes in (alive, alive % 2, alive * 0)]
-    shown = ", ".join(f"{value:.4g}" for value in found)
-    right = found[0] > 0.95 * CODES and abs(found[1] - 2) < 0.01 and found[2] == 1
-    return [Check(name, "-", "collapsed codebook", f"perplexity near {CODES}, 2, = 1", shown, 500, right)]
+def _codebooks(planted: Planted) -> list[Check]:
+    """Encode held-out images with codebooks drawn from them, then with all codes but one out of reach."""
+    model = PCVQ2(preset("tiny", size=planted.dataset.size, channels=planted.dataset.channels), seed=0)
+    images, config = _tensor(planted.heldout), model.config.vqvae
+    with torch.no_grad():
+        model.vqvae.train()
+        model.vqvae.losses(images[:256].float() / 127.5 - 1)  # codebooks start as vectors of these images
+        model.vqvae.eval()
+        alive = [code_usage(codes)[0] for codes in model.encode(images)]
+        for quantizer in model.vqvae.quantizers:
+            quantizer.codebook[1:] += 1e6  # type: ignore[index, operator]
+        collapsed = [code_usage(codes)[0] for codes in model.encode(images)]
+    shown = ", ".join(f"{value:.4g}" for value in (*alive, *collapsed))
+    right = min(alive) > 2 and collapsed == [1.0] * len(alive)
+    levels = " and ".join(config.levels)
+    expectation = f"perplexity of {levels}: > 2, then = 1, of {config.codes} codes"
+    return [Check(planted.dataset.name, "-", "collapsed codebook", expectation, shown, planted.count, right)]
