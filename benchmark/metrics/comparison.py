@@ -55,9 +55,9 @@ class Comparison:
     def recipes(self) -> dict[str, Callable[[], Scored]]:
         """Return what computes each score; each raises UncomputableScoreError where there is no value."""
         return {
-            "fid": lambda: self._estimate("heldout", self.count("score_images")).interval(),
+            "fid": lambda: self._fid().interval(),
             "kid": lambda: kernel_estimate(*self._pair(), subset_size=KID_SUBSET, seed=self.seed).interval(),
-            "fid_inf": lambda: extrapolated_frechet(*self._pair()).interval(),
+            "fid_inf": lambda: extrapolated_frechet(*self._pair(), whole=self._fid).interval(),
             "precision": lambda: mean_scored(self._members.precise),
             "recall": lambda: mean_scored(self._members.recalled),
             "density": lambda: mean_scored(self._members.dense),
@@ -92,6 +92,9 @@ class Comparison:
         self._pair()
         check_sets({name: self.features[name], "generated": self.features["generated"]})
         return frechet_estimate(self._gaussian(name, count), self._gaussian("generated", count), name=name)
+
+    def _fid(self) -> Estimate:
+        return self._estimate("heldout", self.count("score_images"))
 
     def _against(self, reference: str) -> Estimate:
         return self._estimate(reference, self.count("reference_images"))
@@ -134,24 +137,22 @@ class Comparison:
         if count < 2:
             raise UncomputableScoreError(f"real images for two sets of {count}, at least 2 are needed")
         random = np.random.default_rng(0)
-        values = []
-        for _ in range(max(1, min(FLOOR_DRAWS, FLOOR_IMAGES // count))):
-            pair = self._real_pair(real, count, random)
-            if kind == "fid":
-                values.append(frechet_between(*(fit_gaussian(x) for x in pair)))
-            else:
-                values.append(kernel_distance(*pair, subsets=10, subset_size=KID_SUBSET, seed=self.seed))
-        if len(values) == 1:
+        draws = max(1, min(FLOOR_DRAWS, FLOOR_IMAGES // count))
+        values = [self._real_distance(kind, real, count, random) for _ in range(draws)]
+        if draws == 1:
             return Scored(values[0])
         low, high = np.quantile(values, [0.025, 0.975])
         return Scored(float(np.mean(values)), float(low), float(high))
 
-    def _real_pair(
-        self, real: Mapping[str, Features], count: int, random: np.random.Generator
-    ) -> tuple[Features, Features]:
-        if len(real.get("pool", ())) >= self.count("score_images"):
-            pool = real["pool"]
-            return real["heldout"][:count], pool[random.permutation(len(pool))[:count]]
-        together = np.concatenate(list(real.values()))
-        order = random.permutation(len(together))
-        return together[order[:count]], together[order[count : 2 * count]]
+    def _real_distance(
+        self, kind: str, real: Mapping[str, Features], count: int, random: np.random.Generator
+    ) -> float:
+        enough = len(real.get("pool", ())) >= self.count("score_images")
+        source = real["pool"] if enough else np.concatenate(list(real.values()))
+        order = random.permutation(len(source))
+        first, others = source[order[:count]], source[order[count : 2 * count]]
+        if kind == "kid":
+            other = real["heldout"][:count] if enough else others
+            return kernel_distance(other, first, subsets=10, subset_size=KID_SUBSET, seed=self.seed)
+        fitted = self._gaussian("heldout", count) if enough else fit_gaussian(others)
+        return frechet_between(fitted, fit_gaussian(first))

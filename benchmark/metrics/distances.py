@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from benchmark.metrics.features import Features, check_features
 from benchmark.metrics.intervals import Estimate
+from benchmark.metrics.points import blocks
 
 SVD_UP_TO = 1024  # rows or columns
+ROWS = 4096  # images whose moments are summed at once
 
 Matrix = NDArray[np.float64]
 
@@ -21,9 +23,13 @@ class Gaussian:
     """A normal distribution fitted to N features of D numbers, in float64, with the unbiased covariance C."""
 
     mean: Matrix  # (D,)
-    points: Matrix  # (N, D): centred, over sqrt(N - 1), so that C = points^T points
+    features: Features  # (N, D), as they came
     factor: Matrix  # (min(N, D), D): C = factor^T factor
     total: float  # the trace of C
+
+    def points(self) -> NDArray[np.float32]:
+        """Return the centred features over sqrt(N - 1), (N, D); single precision does for a spread."""
+        return ((self.features - self.mean) / np.sqrt(len(self.features) - 1)).astype(np.float32)
 
 
 def frechet_distance(real: Features, generated: Features) -> float:
@@ -60,12 +66,11 @@ def frechet_estimate(real: Gaussian, generated: Gaussian, *, name: str = "heldou
     root = np.sqrt(s[kept])
 
     def influences(own: Gaussian, other: Gaussian, vectors: Matrix, shift: Matrix) -> Matrix:
-        # single precision does for a spread
+        points, count = own.points(), len(own.features)
         weights = (other.factor.T @ (vectors[:, kept] / root)).astype(np.float32)
-        shares = np.square(own.points.astype(np.float32) @ weights).sum(axis=1, dtype=np.float64)
-        count = len(own.points)
-        moved = 2 * np.sqrt(count - 1) / count * (own.points @ shift)
-        each = moved + np.square(own.points).sum(axis=1) - shares
+        shares = np.square(points @ weights).sum(axis=1, dtype=np.float64)
+        moved = 2 * np.sqrt(count - 1) / count * (points @ shift)
+        each = moved + np.square(points).sum(axis=1, dtype=np.float64) - shares
         return each - each.mean()
 
     sets = {
@@ -76,16 +81,18 @@ def frechet_estimate(real: Gaussian, generated: Gaussian, *, name: str = "heldou
 
 
 def fit_gaussian(features: Features) -> Gaussian:
-    """Fit a normal distribution to features (N, D), N >= 2."""
-    points = features.astype(np.float64)
-    mean = points.mean(axis=0)
-    points -= mean
-    points /= np.sqrt(len(points) - 1)
-    total = float(np.einsum("ij,ij->", points, points))
-    count, dimension = points.shape
-    if count <= dimension:
-        return Gaussian(mean, points, points, total)  # the centred images themselves: the Gram form
-    return Gaussian(mean, points, _square_root(points.T @ points), total)
+    """Fit a normal distribution to features (N, D), N >= 2; holds D x D numbers and one block beyond them."""
+    count, dimension = features.shape
+    mean = features.mean(axis=0, dtype=np.float64)
+    if count <= dimension:  # the Gram form: the centred images themselves
+        factor = (features - mean) / np.sqrt(count - 1)
+        return Gaussian(mean, features, factor, float(np.einsum("ij,ij->", factor, factor)))
+    covariance = np.zeros((dimension, dimension))
+    for rows in blocks(count, size=ROWS):
+        centred = features[rows] - mean
+        covariance += centred.T @ centred
+    covariance /= count - 1
+    return Gaussian(mean, features, _square_root(covariance), float(np.trace(covariance)))
 
 
 def _square_root(covariance: Matrix) -> Matrix:

@@ -74,7 +74,9 @@ def test_an_influence_is_the_derivative_by_an_images_weight(count, dimension):
             numeric, rel=1e-3, abs=1e-6
         )
     np.testing.assert_allclose(
-        frechet(real, generated).influences["heldout"], frechet(generated, real).influences["generated"]
+        frechet(real, generated).influences["heldout"],
+        frechet(generated, real).influences["generated"],
+        atol=1e-6,
     )
 
 
@@ -87,7 +89,7 @@ def test_values_are_those_of_the_plain_distances_either_way(monkeypatch):
     after = frechet(real, generated)
     assert after.value == pytest.approx(before.value, rel=1e-7)
     for name in ("heldout", "generated"):
-        np.testing.assert_allclose(after.influences[name], before.influences[name], atol=1e-9)
+        np.testing.assert_allclose(after.influences[name], before.influences[name], atol=1e-7)
 
 
 def test_fid_at_infinity_has_no_bias_where_fid_has_much():
