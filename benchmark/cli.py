@@ -123,6 +123,52 @@ def sample(
     print(write_samples(folder, output, count=n, temperature=temperature, seed=seed))
 
 
+@app.command("eval")
+def eval_(
+    real: Annotated[Path, typer.Argument(help="Folder or zip of real images no model was trained on.")],
+    fake: Annotated[Path, typer.Argument(help="Folder or zip of generated images.")],
+    train: Annotated[Path | None, typer.Option(help="What the model was trained on: memorisation.")] = None,
+    extractor: Annotated[str, typer.Option(help="See bench list extractors.")] = "random",
+    output: Annotated[Path | None, typer.Option(help="A JSON file for the scores.")] = None,
+) -> None:
+    """Score any folder or zip of images against another."""
+    from benchmark.evaluate import Places, evaluate, score_table, write_json
+
+    result = evaluate(Places(real, fake, train), extractor=extractor)
+    Console().print(score_table(result))
+    if output is not None:
+        write_json(result, output)
+        print(f"scores: {output}")
+
+
+@app.command()
+def selftest(
+    extractor: Annotated[list[str] | None, typer.Option(help="May stand several times.")] = None,
+    dataset: Annotated[list[str] | None, typer.Option(help="digits, or a folder or zip of images.")] = None,
+    output: Annotated[Path | None, typer.Option(help="A folder for README.md and table.csv.")] = None,
+) -> None:
+    """Plant faults in real images and see whether every measure finds them; exit code 1 if not."""
+    from benchmark.selftest import run_selftest
+
+    if not run_selftest(dataset or [], extractor or [], Console(), output):
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(
+    extractors: Annotated[
+        list[str] | None, typer.Argument(help="Whose weights; all of them if none.")
+    ] = None,
+    download: Annotated[bool, typer.Option("--download", help="Fetch the weights that are missing.")] = False,
+) -> None:
+    """Say what is installed, what the hardware can do and which weights are there."""
+    from benchmark.doctor import download as fetch
+    from benchmark.doctor import examine
+
+    for what, state in fetch(extractors or []) if download else examine():
+        print(f"{what:<13} {state}")
+
+
 @app.command()
 def new(
     what: Annotated[str, typer.Argument(help="strategy")],

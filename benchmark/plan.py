@@ -54,6 +54,7 @@ class Trial:
     extractor: str
     samples: int
     metrics: tuple[str, ...]
+    extractor_source_hash: str | None = None  # of the file of an extractor of the user's own
 
     def resolved(self) -> dict[str, Any]:
         """Return what decides the outcome, as JSON values; labels, paths and hardware do not."""
@@ -77,13 +78,19 @@ class Trial:
             "space": space if augments else None,
             "model": json.loads(json.dumps(self.model.to_dict())),
             "evaluation": {
-                "extractor": self.extractor,
+                **self._extractor(),
                 "samples": self.samples,
                 "metrics": sorted(self.metrics),
                 # what leakage looks for, in the samples of `none` too
                 "leakage_space": space if "leakage" in self.metrics and self.space.ranges else None,
             },
         }
+
+    def _extractor(self) -> dict[str, str]:
+        if self.extractor_source_hash is None:
+            return {"extractor": self.extractor}
+        name = self.extractor.rpartition(":")[2]
+        return {"extractor": name, "extractor_source_hash": self.extractor_source_hash}
 
     @functools.cached_property
     def id(self) -> str:
@@ -148,6 +155,7 @@ def _cell(
     """Resolve the trials of one strategy on one dataset."""
     settings, (dataset, spec) = suite.settings, source
     evaluation = settings.evaluation
+    extractor, extractor_source_hash = _extractor(suite)
     config = _told(model_config(suite, index, dataset), choice, space)
     return [
         Trial(
@@ -159,7 +167,8 @@ def _cell(
             validation_images=validation_images,
             space=space,
             model=config,
-            extractor=evaluation.extractor,
+            extractor=extractor,
+            extractor_source_hash=extractor_source_hash,
             samples=min(evaluation.samples or len(dataset.heldout), len(dataset.heldout)),
             metrics=evaluation.metrics,
         )
@@ -167,6 +176,22 @@ def _cell(
         for validation_images in [_validation_images(suite, index, choice, config, budget)]
         for seed in settings.seeds
     ]
+
+
+def _extractor(suite: Suite) -> tuple[str, str | None]:
+    """Return the extractor's name, and where it is a file's, its absolute path and content hash."""
+    name = suite.settings.evaluation.extractor
+    file, _, class_name = name.rpartition(":")
+    if not file.endswith(".py"):
+        return name, None
+    path = (suite.file.path.parent / file).resolve()
+    if not path.is_file():
+        raise suite.error(
+            ("evaluation", "extractor"),
+            f"extractor '{name}': {path} does not exist",
+            "paths are relative to the suite's file: ./mine.py:MyFeatures",
+        )
+    return f"{path}:{class_name}", source_hash(path)
 
 
 def _told(config: PCVQ2Config, choice: StrategyChoice, space: AugmentationSpace) -> PCVQ2Config:

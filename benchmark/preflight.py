@@ -17,10 +17,11 @@ _LEAST_FREE_BYTES, _BYTES_PER_TRIAL = 100 * 2**20, 8 * 2**20
 
 
 def preflight(suite: Suite, trials: Sequence[Trial], runs: Path, terms: Terms) -> None:
-    """Check weights, disk, shares of the machine, views and models. Raises UserError."""
+    """Check extractors, disk, shares of the machine, views and models. Raises UserError."""
     problems = Problems()
-    with problems.noting():
-        _check_weights(suite, {trial.model.channels for trial in trials})
+    for trial in {(t.dataset, t.model.channels): t for t in trials}.values():
+        with problems.noting():
+            _check_extractor(suite, trial)
     with problems.noting():
         _check_disk(runs, len(trials))
     with problems.noting():
@@ -59,15 +60,14 @@ def _check_model(suite: Suite, trial: Trial) -> None:
         raise suite.error(_place(suite, trial), message, str(error).replace("\n", " ")) from error
 
 
-def _check_weights(suite: Suite, channels: set[int]) -> None:
-    """Refuse an extractor whose weights are missing."""
-    extractor = suite.settings.evaluation.extractor
-    if extractor in ("random", "pixels"):
-        return
-    from benchmark.metrics.extractors import load_extractor
+def _check_extractor(suite: Suite, trial: Trial) -> None:
+    """Refuse an extractor whose weights, package or labels are missing."""
+    from benchmark.extraction import check_extractor
 
-    for count in channels:
-        load_extractor(extractor, channels=count)
+    try:
+        check_extractor(trial)
+    except UserError as error:
+        raise suite.error(("evaluation", "extractor"), error.message, error.hint) from error
 
 
 def _check_disk(runs: Path, trials: int) -> None:

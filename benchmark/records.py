@@ -88,6 +88,16 @@ class Store:
         """Return the folder of leakage probes shared between trials."""
         return self.root / "probes"
 
+    @property
+    def extractors(self) -> Path:
+        """Return the folder of extractors that were trained here."""
+        return self.root / "extractors"
+
+    @property
+    def features(self) -> Path:
+        """Return the folder of real images' features shared between trials."""
+        return self.root / "features"
+
     def record_path(self, trial_id: str) -> Path:
         """Return where a trial's record lies."""
         return self.root / "records" / f"{trial_id}.json"

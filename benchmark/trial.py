@@ -15,10 +15,14 @@ import torch
 from torch import Tensor
 
 from benchmark.data import Dataset, budget_indices, load_dataset
-from benchmark.metrics.extractors import load_extractor
+from benchmark.extraction import extractor_of
+from benchmark.metrics.codes import code_usage
+from benchmark.metrics.extractors import Extractor, load_extractor
+from benchmark.metrics.feature_cache import FeatureCache
+from benchmark.metrics.intervals import mean_scored
 from benchmark.metrics.leakage import build_judge, leakage_scores
 from benchmark.metrics.memorisation import nearest_index
-from benchmark.metrics.score import score_samples, suffixed
+from benchmark.metrics.score import COUNTS, ImageSets, score_samples, suffixed
 from benchmark.plan import Trial
 from benchmark.records import Record, Store, failure, heading
 from benchmark.terms import Keep
@@ -133,10 +137,18 @@ def run_trial(
     reconstructions = model.reconstruct(heldout)
     scoring_start = time.perf_counter()
     progress("scoring", 0, 1)
-    scores, artifacts = _score(trial, subset[:learned], dataset.heldout, samples, reconstructions, device)
+    sets = ImageSets(
+        train=subset[:learned],
+        pool=dataset.train,
+        heldout=dataset.heldout,
+        generated=_to_numpy(samples),
+        reconstructions=_to_numpy(reconstructions),
+    )
+    extractor = extractor_of(trial, dataset, store.extractors, device)
+    scores, artifacts = _score(trial, extractor, sets, store)
     scores |= _leakage(trial, heldout, samples, store)
     record = heading(trial) | {"status": "done"} | scores
-    record |= _likelihood(model, train, heldout) | _codes(model, heldout)
+    record |= _likelihood(model, train, validation, heldout) | _codes(model, heldout)
     record |= _reconstruction(model, train, heldout, reconstructions)
     record |= views.summary() | _training(trial, log, views)
     record |= {
@@ -161,39 +173,42 @@ def _to_numpy(images: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 
 def _score(
-    trial: Trial,
-    train: np.ndarray[Any, np.dtype[np.uint8]],
-    heldout: np.ndarray[Any, np.dtype[np.uint8]],
-    samples: Tensor,
-    reconstructions: Tensor,
-    device: str,
+    trial: Trial, extractor: Extractor, sets: ImageSets, store: Store
 ) -> tuple[Record, dict[str, bytes]]:
     """Score samples with the suite's extractor and with pixels beside it; keep images for the report."""
-    generated, rebuilt = _to_numpy(samples), _to_numpy(reconstructions)
-    sets = {"train": train, "heldout": heldout, "generated": generated, "reconstructions": rebuilt}
-    extractor = load_extractor(trial.extractor, channels=train.shape[3], device=device)
-    seed = seed_for(trial, "scoring")
+    channels, seed = trial.model.channels, seed_for(trial, "scoring")
+    cache = FeatureCache(extractor, sets.heldout, store.features)
     scores: Record = {
         "extractor": extractor.name,
         "extractor_fingerprint": extractor.fingerprint,
-        "samples": len(generated),
-        "references": len(heldout),
-        **score_samples(extractor, **sets, seed=seed, metrics=trial.metrics),
+        "extractor_accuracy": getattr(extractor, "accuracy", None),
+        "samples": len(sets.generated),
+        "references": len(sets.heldout),
+        **score_samples(cache, sets, seed=seed, metrics=trial.metrics),
     }
     if trial.extractor != "pixels":
-        pixels = load_extractor("pixels", channels=train.shape[3], device=device)
-        beside = score_samples(pixels, **sets, seed=seed, metrics=trial.metrics)
-        scores |= suffixed({k: v for k, v in beside.items() if not k.endswith("_images")}, "_pixels")
-    nearest = nearest_index(extractor(generated[:SHOWN]), extractor(train))
+        pixels = FeatureCache(load_extractor("pixels", channels=channels), sets.heldout, store.features)
+        beside = score_samples(pixels, sets, seed=seed, metrics=trial.metrics)
+        scores |= suffixed({k: v for k, v in beside.items() if k not in COUNTS}, "_pixels")
+    return scores, {"images.npz": _shown(cache, sets)}
+
+
+def _shown(cache: FeatureCache, sets: ImageSets) -> bytes:
+    """Return the images a report shows: samples beside the nearest real ones in the extractor's features."""
+    samples = sets.generated[:SHOWN]
+    features = cache.generated(samples)
+    nearest_train = sets.train[nearest_index(features, cache.real(sets.train))]
+    nearest_heldout = sets.heldout[nearest_index(features, cache.real(sets.heldout))]
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
-        samples=generated[:SHOWN],
-        nearest_train=train[nearest],
-        heldout=heldout[:SHOWN],
-        reconstructions=rebuilt[:SHOWN],
+        samples=samples,
+        heldout=sets.heldout[:SHOWN],
+        reconstructions=sets.reconstructions[:SHOWN],
+        nearest_train=nearest_train,
+        nearest_heldout=nearest_heldout,
     )
-    return scores, {"images.npz": buffer.getvalue()}
+    return buffer.getvalue()
 
 
 def _leakage(trial: Trial, heldout: Tensor, samples: Tensor, store: Store) -> Record:
@@ -205,16 +220,23 @@ def _leakage(trial: Trial, heldout: Tensor, samples: Tensor, store: Store) -> Re
     return leakage_scores(judge, samples, seed=seed_for(trial, "leakage") % 2**31)
 
 
-def _likelihood(model: PCVQ2, train: Tensor, heldout: Tensor) -> Record:
-    """Return the ledger on clean images, in bits per dimension."""
-    seen, unseen = model.bits_per_dim(train[:LIKELIHOOD_IMAGES]), model.bits_per_dim(heldout)
-    keys = {f"rate_{level}_bpd": float(rate.mean()) for level, rate in unseen.rates.items()}
-    keys |= {f"rate_{level}_train_bpd": float(rate.mean()) for level, rate in seen.rates.items()}
-    for name, ledger in (("train", seen), ("heldout", unseen)):
-        keys[f"bpd_{name}"] = float(ledger.total.double().mean())
-        keys[f"rate_{name}_bpd"] = float(ledger.rate.double().mean())
-    keys["distortion_bpd"] = float(unseen.distortion.double().mean())
-    keys["distortion_train_bpd"] = float(seen.distortion.double().mean())
+def _likelihood(model: PCVQ2, train: Tensor, validation: Tensor | None, heldout: Tensor) -> Record:
+    """Return the ledger of every split on clean images, in bits per dimension."""
+    ledgers = {"train": model.bits_per_dim(train[:LIKELIHOOD_IMAGES]), "heldout": model.bits_per_dim(heldout)}
+    if validation is not None:
+        ledgers["validation"] = model.bits_per_dim(validation)
+    keys: Record = {}
+    for split, ledger in ledgers.items():
+        infix = "" if split == "heldout" else f"_{split}"
+        keys |= {f"rate_{level}{infix}_bpd": float(rate.mean()) for level, rate in ledger.rates.items()}
+        keys[f"bpd_{split}"] = float(ledger.total.double().mean())
+        keys[f"rate_{split}_bpd"] = float(ledger.rate.double().mean())
+        keys[f"distortion{infix}_bpd"] = float(ledger.distortion.double().mean())
+    if validation is None:
+        keys |= {"bpd_validation": None, "bpd_validation_null_reason": "no image of the budget validates"}
+    heldout_total = ledgers["heldout"].total
+    bpd = mean_scored(heldout_total.double().cpu().numpy())
+    keys |= {"bpd_heldout_low": bpd.low, "bpd_heldout_high": bpd.high}
     keys["bpd_gap"] = keys["bpd_heldout"] - keys["bpd_train"]
     return keys
 
@@ -223,10 +245,7 @@ def _codes(model: PCVQ2, heldout: Tensor) -> Record:
     """Return how the codebooks are used on held-out images: a collapsed map has perplexity near 1."""
     keys: Record = {"codebook_size": model.config.vqvae.codes}
     for level, codes in zip(model.config.vqvae.levels, model.encode(heldout), strict=True):
-        share = torch.bincount(codes.flatten()).double() / codes.numel()
-        share = share[share > 0]
-        keys[f"perplexity_{level}"] = float(torch.exp(-(share * share.log()).sum()))
-        keys[f"codes_used_{level}"] = len(share)
+        keys[f"perplexity_{level}"], keys[f"codes_used_{level}"] = code_usage(codes)
     return keys
 
 

@@ -13,7 +13,7 @@ import os
 import statistics
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy
@@ -21,8 +21,11 @@ import sklearn
 from cleanfid import fid as clean_fid
 from prdc import compute_prdc
 
+from benchmark.metrics.comparison import Comparison
 from benchmark.metrics.distances import frechet_distance, kernel_distance
+from benchmark.metrics.intervals import Scored
 from benchmark.metrics.manifold import manifold_scores
+from benchmark.metrics.score import SETS_OF
 
 Call = Callable[[], object]
 
@@ -94,6 +97,59 @@ def compare_frechet(count: int, dimension: int, rounds: int) -> None:
     )
 
 
+def compare_everything(count: int, dimension: int, rounds: int) -> None:
+    """Time all measures of generated images, real features given, against clean-fid and prdc in turn."""
+    real, generated = draw(count, dimension, 0.5)
+    pool = draw(2 * count, dimension, 0.5)[0][count:]
+    features = {"heldout": real, "generated": generated, "train": pool[::-1], "pool": pool}
+    names = ("fid", "kid", "precision", "recall", "density", "coverage")
+
+    def theirs() -> list[float]:
+        sets = [x.astype(np.float64) for x in (real, generated)]
+        moments = [s for x in sets for s in (x.mean(0), np.cov(x, rowvar=False))]
+        with contextlib.redirect_stdout(io.StringIO()):
+            scores = compute_prdc(real, generated, 5)
+        return [
+            clean_fid.frechet_distance(*moments),
+            clean_fid.kernel_distance(real, generated),
+            *scores.values(),
+        ]
+
+    def same() -> list[Scored]:
+        recipes = Comparison(features, 0).recipes()
+        return [recipes[name]() for name in names]
+
+    def every() -> list[Scored]:
+        recipes = Comparison(features, 0).recipes()
+        return [recipe() for name, recipe in recipes.items() if name != "rfid"]
+
+    slow, fast, whole = medians(rounds, theirs, same, every)
+    error = abs(same()[0].value / theirs()[0] - 1)
+    about = f"| {count} x {dimension} | clean-fid, then prdc"
+    print(
+        f"| FID, KID, precision, recall, density, coverage, with intervals {about} | {slow / fast:.1f}x "
+        f"| {fast:.1f} s | FID differs by {error:.0e} |"
+    )
+    print(
+        f"| all {len(SETS_OF) - 1} measures of generated images, with intervals {about} (their 6 measures) "
+        f"| {slow / whole:.1f}x | {whole:.1f} s | floor 5x |"
+    )
+
+
+def report_memory(counts: Sequence[int], dimension: int) -> None:
+    """Say what the manifold scores hold beyond the features, and what that makes of 50,000 images."""
+    peaks = []
+    for count in counts:
+        real, generated = draw(count, dimension, 0.5)
+        peaks.append(peak_megabytes(lambda: manifold_scores(real, generated)))  # noqa: B023
+    slope, offset = np.polyfit(counts, peaks, 1)
+    shown = ", ".join(f"{peak:.0f} MB at {count}" for count, peak in zip(counts, peaks, strict=True))
+    print(
+        f"\nmemory of the manifold scores beyond the features (tracemalloc), {dimension} features: {shown}; "
+        f"on a line that is {offset + slope * 50_000:.0f} MB at 50,000 (limit 2,147)"
+    )
+
+
 def compare_kernel(count: int, dimension: int, rounds: int) -> None:
     real, generated = draw(count, dimension, 0.0)
 
@@ -127,6 +183,8 @@ def main() -> None:
     for count, dimension in ((500, 192), (1000, 2048), (5000, 2048)):
         compare_frechet(count, dimension, chosen.rounds)
     compare_kernel(1000, 192, chosen.rounds)
+    compare_everything(chosen.count, 2048, 1)
+    report_memory((5000, 10_000, 20_000), 2048)
 
 
 if __name__ == "__main__":
