@@ -1,7 +1,7 @@
 """Time the scores against prdc and clean-fid; run as `python tests/speed/metrics.py`.
 
-Prints ratios of medians over interleaved runs in one process, in processor seconds of all its threads, so that
-other load hits both sides alike and prdc's 8 threads give it no lead. Use OPENBLAS_NUM_THREADS=1.
+Prints ratios of medians over interleaved runs in one process, in processor seconds of all its threads, so
+that other load hits both sides alike and prdc's 8 threads give it no lead. Use OPENBLAS_NUM_THREADS=1.
 """
 
 from __future__ import annotations
