@@ -127,6 +127,8 @@ class Comparison:
     def _floor(self, kind: str) -> Scored:
         """Return the mean distance of real images to real images, and the ends that hold 95 % of the draws.
 
+        Without ends where the pool is so small that every draw is nearly all of it, or N too large for many.
+
         Where the pool is large enough: as many of its images as samples are scored, drawn again and again,
         against the same held-out images: what a perfect generator would get. Else: random disjoint halves of
         all real images there are, in smaller numbers (`floor_images`), so that the floor is too high.
@@ -137,7 +139,9 @@ class Comparison:
         if count < 2:
             raise UncomputableScoreError(f"real images for two sets of {count}, at least 2 are needed")
         random = np.random.default_rng(0)
-        draws = max(1, min(FLOOR_DRAWS, FLOOR_IMAGES // count))
+        pool = len(real.get("pool", ()))
+        varied = not self.count("score_images") <= pool < 2 * count  # else the draws are much the same images
+        draws = max(1, min(FLOOR_DRAWS, FLOOR_IMAGES // count)) if varied else 1
         values = [self._real_distance(kind, real, count, random) for _ in range(draws)]
         if draws == 1:
             return Scored(values[0])

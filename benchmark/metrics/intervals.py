@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES = 1000
+MANY = 5000  # images; from here on a mean's bootstrap is its normal limit
 NORMAL_95 = 1.959964
 
 
@@ -65,6 +66,10 @@ def combined(terms: Iterable[tuple[float, Estimate]]) -> Estimate:
 
 def mean_scored(values: NDArray[np.floating] | NDArray[np.bool_], scale: float = 1.0) -> Scored:
     """Return scale times the mean of one value per image (N,), with its percentile bootstrap interval."""
+    if len(values) > MANY:
+        mean, reach = float(values.mean(dtype=np.float64)), NORMAL_95 * float(values.std(dtype=np.float64))
+        reach /= len(values) ** 0.5
+        return Scored(mean * scale, (mean - reach) * scale, (mean + reach) * scale)
     resampled = _counts(len(values)) @ values.astype(np.float32) * (scale / len(values))
     low, high = np.quantile(resampled, [0.025, 0.975])
     return Scored(float(values.mean(dtype=np.float64)) * scale, float(low), float(high))

@@ -28,6 +28,7 @@ SETTINGS = frozenset(
         "reference_images",
         "floor_images",
         "kid_subset",
+        "extractor_accuracy",
         "cpu_threads",
     }
 )

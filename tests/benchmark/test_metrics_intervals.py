@@ -141,6 +141,9 @@ def test_the_bootstrap_of_a_mean_is_the_binomial_spread():
     assert scored.low == pytest.approx(0.25 - reach, abs=0.006)
     assert scored.high == pytest.approx(0.25 + reach, abs=0.006)
     assert mean_scored(values) == scored
+    many = mean_scored(np.arange(20_000) % 4 == 0, scale=2.0)
+    reach = 2 * NORMAL_95 * np.sqrt(0.25 * 0.75 / 20_000)
+    assert (many.value, many.low, many.high) == pytest.approx((0.5, 0.5 - reach, 0.5 + reach))
 
 
 def test_the_bootstrap_of_a_ratio_of_medians_covers_it_as_often_as_it_says():
