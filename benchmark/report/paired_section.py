@@ -52,8 +52,9 @@ def stars_phrase(found: Sequence[Contrast]) -> str:
         needed = seeds_for_level(family)
         together = f" and {needed} for a family of {family}" if family > 1 else ""
         return (
-            f"No stars: with {spread(pairs)} pairs no p-value can be below {least_p(most):.2g}, whatever the "
-            f"effect; {alone} seeds are the least for one comparison{together} at {LEVEL:g}."
+            f"No stars: with {spread(pairs)} pair{'s' * (most > 1)} no p-value can be below "
+            f"{least_p(most):.2g}, whatever the effect; {alone} seeds are the least for one "
+            f"comparison{together} at {LEVEL:g}."
         )
     starred = [f"`{c.cell.strategy}` at {c.cell.budget}" for c in found if c.is_significant]
     return f"★: corrected p at most {LEVEL:g}{f' ({listed(starred)})' if starred else '; none here'}."
