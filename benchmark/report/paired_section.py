@@ -15,10 +15,11 @@ from benchmark.report.significance import (
     mean_ranks,
     seeds_for_level,
 )
-from benchmark.report.statistics import Comparison
+from benchmark.report.statistics import Comparison, remembered
 from benchmark.report.tables import Column, markdown
 
 
+@remembered
 def paired_lines(comparison: Comparison) -> list[str]:
     """Return the Markdown lines of the section on paired comparisons in the headline."""
     found = contrasts(comparison, HEADLINE)
