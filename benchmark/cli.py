@@ -90,20 +90,54 @@ def preview(
 @app.command()
 def report(
     suite: Annotated[str, typer.Argument(help="The name of a suite that was run, e.g. limited_data.")],
+    other: Annotated[
+        str, typer.Argument(help="Compare two runs of a suite: both are runs folders or manifests.")
+    ] = "",
     runs: Runs = Path("runs"),
     output: Annotated[Path, typer.Option(help="Where reports/<suite>/ is written.")] = Path("reports"),
 ) -> None:
-    """Turn a suite's records into tables and figures."""
+    """Turn a suite's records into a page, tables and figures, or compare two runs of it."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = 100  # a file or a pipe has no width to respect
+    if other:
+        from benchmark.report.two_runs import compare_runs
+        from benchmark.report.two_runs_page import print_two_runs, write_two_runs
+
+        compared = compare_runs(suite, other)
+        print_two_runs(compared, console)
+        readme = write_two_runs(compared, output / f"{compared.first.name}-two-runs")
+        console.print(f"report: {readme}", soft_wrap=True)
+        return
     from benchmark.records import Store
     from benchmark.report import print_table, write_report
 
     name = Path(suite).stem
-    console = Console()
-    if not console.is_terminal:
-        console.width = 100  # a file or a pipe has no width to respect
     summary = write_report(Store(runs).find_manifest(name), runs, output / name)
     print_table(summary, console)
-    console.print(f"report: {output / name / 'README.md'}", soft_wrap=True)
+    console.print(f"report: {output / name / 'index.html'} and README.md beside it", soft_wrap=True)
+
+
+@app.command()
+def power(
+    suite: Annotated[str, typer.Argument(help="The name of a suite that was run, e.g. limited_data.")],
+    effect: Annotated[
+        str, typer.Option(help="A share of the baseline's mean (10%) or a size (0.05).")
+    ] = "10%",
+    score: Annotated[str, typer.Option(help="A score of its records.")] = "bpd_heldout",
+    power: Annotated[float, typer.Option(min=0.05, max=0.999, help="The chance to find it.")] = 0.8,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Say how many seeds it takes to find an effect of a size."""
+    from benchmark.records import Store
+    from benchmark.report.loading import load_suite
+    from benchmark.report.power import needs, print_needs
+    from benchmark.report.protocol import refuse_mixed_protocols
+    from benchmark.report.statistics import compare
+
+    records = load_suite(Store(runs).find_manifest(Path(suite).stem), runs)
+    refuse_mixed_protocols(records)
+    print_needs(needs(compare(records), score, effect, power), score, power, Console())
 
 
 @app.command()
