@@ -26,6 +26,7 @@ from pcvq2.randomness import derive_seed
 from pcvq2.training import NonFiniteLoss, Progress
 
 SHOWN = 32  # images of each kind kept for the report's grids
+LISTED_INDICES = 5000  # a longer budget is named by its seed alone
 LIKELIHOOD_IMAGES = 2000  # training images whose likelihood is measured, at the most
 
 
@@ -67,7 +68,8 @@ def run_trial(
     dataset = load_dataset(trial.dataset)
     # the order of the pool does not depend on the budget, so budgets nest
     order_seed = derive_seed(trial.fingerprint, trial.seed, "subset")
-    subset = dataset.train[budget_indices(dataset, trial.budget, order_seed)]
+    rows = budget_indices(dataset, trial.budget, order_seed)
+    subset = dataset.train[rows]
     images, heldout = _to_device(subset, device), _to_device(dataset.heldout, device)
     learned = trial.budget - trial.validation_images
     train, validation = images[:learned], images[learned:] if trial.validation_images else None
@@ -102,6 +104,7 @@ def run_trial(
     record |= _likelihood(model, train, heldout) | _codes(model, heldout)
     record |= _reconstruction(model, train, heldout, reconstructions)
     record |= views.summary() | _training(trial, log, views)
+    record |= _budget(rows, len(dataset.train), order_seed)
     record |= {
         "parameters": model.parameters_count,
         "sampling_seconds": scoring_start - sampling_start,
@@ -112,6 +115,15 @@ def run_trial(
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return record, artifacts
+
+
+def _budget(rows: np.ndarray[Any, np.dtype[np.int64]], pool: int, order_seed: int) -> Record:
+    """Return which images of the pool were the budget, so that anyone can rebuild it."""
+    keys: Record = {"pool_images": pool, "budget_order_seed": order_seed}
+    if len(rows) <= LISTED_INDICES:
+        return keys | {"budget_indices": rows.tolist()}
+    how = "the first `budget` of numpy.random.default_rng(budget_order_seed).permutation(pool_images)"
+    return keys | {"budget_indices": None, "budget_indices_null_reason": f"too many to list: {how}"}
 
 
 def _to_device(images: np.ndarray[Any, np.dtype[np.uint8]], device: str) -> Tensor:
