@@ -54,6 +54,18 @@ def run(
 
 
 @app.command()
+def preview(
+    suite: Annotated[Path, typer.Argument(help="A suite file, e.g. suites/strategies.yaml.")],
+    output: Annotated[Path, typer.Option(help="Where preview/<suite>/ is written.")] = Path("preview"),
+) -> None:
+    """See, before any training, what each strategy will show the models of a suite."""
+    from benchmark.preview import write_preview
+
+    for path in write_preview(suite, output / suite.stem):
+        print(path)
+
+
+@app.command()
 def report(
     suite: Annotated[str, typer.Argument(help="The name of a suite that was run, e.g. limited_data.")],
     runs: Runs = Path("runs"),

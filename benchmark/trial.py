@@ -35,6 +35,11 @@ def seed_for(trial: Trial, purpose: str) -> int:
     return derive_seed(trial.fingerprint, trial.budget, trial.seed, purpose)
 
 
+def subset_seed(trial: Trial) -> int:
+    """Return the seed of the order budgets are drawn in: it does not depend on the budget, so they nest."""
+    return derive_seed(trial.fingerprint, trial.seed, "subset")
+
+
 def attempt_trial(trial: Trial, store: Store, **settings: Any) -> Record:
     """Run a trial and store its record; an error becomes a failure record with reason and traceback.
 
@@ -66,9 +71,7 @@ def run_trial(
     torch.set_num_threads(threads)
     start = time.perf_counter()
     dataset = load_dataset(trial.dataset)
-    # the order of the pool does not depend on the budget, so budgets nest
-    order_seed = derive_seed(trial.fingerprint, trial.seed, "subset")
-    rows = budget_indices(dataset, trial.budget, order_seed)
+    rows = budget_indices(dataset, trial.budget, subset_seed(trial))
     subset = dataset.train[rows]
     images, heldout = _to_device(subset, device), _to_device(dataset.heldout, device)
     learned = trial.budget - trial.validation_images
@@ -104,7 +107,7 @@ def run_trial(
     record |= _likelihood(model, train, heldout) | _codes(model, heldout)
     record |= _reconstruction(model, train, heldout, reconstructions)
     record |= views.summary() | _training(trial, log, views)
-    record |= _budget(rows, len(dataset.train), order_seed)
+    record |= _budget(rows, len(dataset.train), subset_seed(trial))
     record |= {
         "parameters": model.parameters_count,
         "sampling_seconds": scoring_start - sampling_start,
@@ -114,7 +117,7 @@ def run_trial(
         "cpu_threads": threads,
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    return record, artifacts
+    return record, artifacts | views.artifact()
 
 
 def _budget(rows: np.ndarray[Any, np.dtype[np.int64]], pool: int, order_seed: int) -> Record:

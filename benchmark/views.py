@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from benchmark.plan import Trial
 from pcvq2.randomness import derive_seed
 from strategies import STAGES, Likelihoods, StepContext
+
+POINTS = 5  # of a stage, from its first step to its last, at which views are kept for people to look at
+SHOWN = 3  # views kept at each, the first of the batch
+
+
+def kept_steps(steps: int) -> list[int]:
+    """Return the steps whose views are kept: the first, the last, and those evenly between."""
+    return [round(point * (steps - 1) / (POINTS - 1)) for point in range(POINTS)]
 
 
 class Views:
@@ -16,6 +27,7 @@ class Views:
 
     def __init__(self, trial: Trial, seed: int) -> None:
         self._space, self._seed = trial.space, seed
+        self._kept: dict[str, Tensor] = {}  # uint8 (POINTS, SHOWN, C, H, W) of "views.stage", "clean.stage"
         self._strategies = {stage: trial.strategy.make() for stage in STAGES}
         self._stages = trial.strategy.stages
         self.drawn = self.changed = 0
@@ -33,9 +45,18 @@ class Views:
         self.strengths[stage].append(sum(strengths.values()) / max(1, len(strengths)))
         self._step = step + 1
         self.drawn += len(images)
+        self._keep(stage, step, steps, images, view.images)
         if view.images is not images:
             self.changed += int((view.images != images).flatten(1).any(1).sum())
         return view.images, view.condition
+
+    def _keep(self, stage: str, step: int, steps: int, clean: Tensor, views: Tensor) -> None:
+        for point in (i for i, kept in enumerate(kept_steps(steps)) if kept == step):
+            for name, images in ((f"views.{stage}", views), (f"clean.{stage}", clean)):
+                shown = (images[:SHOWN] * 255).round().to(torch.uint8).cpu()
+                if name not in self._kept:
+                    self._kept[name] = shown.new_zeros(POINTS, *shown.shape)
+                self._kept[name][point] = shown
 
     def observe(
         self, *, progress: float, rate_train: float, rate_validation: float, rate_unigram: float
@@ -47,8 +68,8 @@ class Views:
         self.gaps[self._step] = (rate_validation - rate_train) / learned if learned > 0 else None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return everything drawn and observed so far, as plain JSON values; pcvq2.checkpoint.Stateful."""
-        return {
+        """Return all that was drawn and observed so far, as tensors and JSON; pcvq2.checkpoint.Stateful."""
+        return self._kept | {
             "drawn": self.drawn,
             "changed": self.changed,
             "strengths": {stage: list(drawn) for stage, drawn in self.strengths.items()},
@@ -62,6 +83,7 @@ class Views:
         self.drawn, self.changed, self._step = state["drawn"], state["changed"], state["step"]
         self.strengths = {stage: list(drawn) for stage, drawn in state["strengths"].items()}
         self.gaps = {int(step): gap for step, gap in state["gaps"]}
+        self._kept = {name: value for name, value in state.items() if isinstance(value, Tensor)}
         for stage, strategy in self._strategies.items():
             strategy.load_state_dict(state["strategies"][stage])
 
@@ -70,6 +92,23 @@ class Views:
         drawn = self.strengths["prior"]
         return drawn[min(step, len(drawn)) - 1] if drawn else 0.0
 
+    def artifact(self) -> dict[str, bytes]:
+        """Return the file of kept views: what the stage that was augmented last saw, and from what images.
+
+        views.npz: `views` and `clean` uint8 (POINTS, SHOWN, H, W, C), `progress` (POINTS,), `stage`. Empty
+        where nothing was drawn.
+        """
+        for stage in reversed(STAGES):
+            if f"views.{stage}" in self._kept:
+                views, clean = (
+                    self._kept[f"{name}.{stage}"].permute(0, 1, 3, 4, 2).numpy()
+                    for name in ("views", "clean")
+                )
+                buffer, shares = io.BytesIO(), np.linspace(0, 1, POINTS)
+                np.savez_compressed(buffer, views=views, clean=clean, progress=shares, stage=np.array(stage))
+                return {"views.npz": buffer.getvalue()}
+        return {}
+
     def summary(self) -> dict[str, Any]:
         """Return the record's keys about what was drawn."""
         keys: dict[str, Any] = {"augmented_share": self.changed / self.drawn if self.drawn else 0.0}
@@ -77,4 +116,5 @@ class Views:
             drawn = self.strengths[stage]
             keys[f"mean_strength_{stage}"] = sum(drawn) / len(drawn) if drawn else 0.0
         keys["mean_strength"] = keys["mean_strength_prior"]
+        keys["strategy_state"] = self._strategies["prior"].state_dict()  # of `adaptive`: its trace
         return keys

@@ -94,15 +94,19 @@ class StageConfig:
     learning_rate: float
     micro_batch: int | None = None  # images whose activations are kept at once (stage prior); None: all
     warmup: float = 0.05  # share of the steps
+    cosine_power: float = 1.0  # the rate falls like half a cosine to this power; 0 keeps it up (ours)
     clip: float = 1.0  # gradient norm
     polyak: float = 0.995
     evaluations: int = 20  # points of the learning curve (stage prior only)
     observations: int = 40  # looks at validation images, where a strategy or the selection asks for them
+    compile: bool = False  # torch.compile: needs a C++ compiler and a minute or two before the first step
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "learning_rate", "clip", "evaluations", "observations"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.cosine_power < 0:
+            raise ValueError(f"cosine_power must be at least 0, got {self.cosine_power}")
         if self.micro_batch is not None and self.micro_batch < 1:
             raise ValueError(f"micro_batch must be at least 1, got {self.micro_batch}")
 

@@ -15,7 +15,7 @@ from pcvq2.checkpoint import Place, Stateful
 from pcvq2.config import PCVQ2Config
 from pcvq2.fitting import Fitting
 from pcvq2.likelihood import BITS_PER_NAT, Ledger, log_prob_levels
-from pcvq2.prior import Prior
+from pcvq2.prior import Prior, PriorSampler
 from pcvq2.randomness import derive_seed
 from pcvq2.tensor_file import write_tensors
 from pcvq2.training import Augment, FitLog, Observe, Progress, as_floats, encode_all, identity_condition
@@ -98,11 +98,11 @@ class PCVQ2:
         generator = torch.Generator().manual_seed(derive_seed(seed, "sample"))
         sides = self.config.vqvae.map_sizes(self.config.size)
         uniforms = [torch.rand(n, side, side, generator=generator).to(self.device) for side in sides]
-        images = []
+        images, draw = [], PriorSampler(self.prior, temperature)
         for start in range(0, n, batch):
             chunk = [u[start : start + batch] for u in uniforms]
             condition = identity_condition(self.prior, len(chunk[0]), self.device)
-            images.append(self.decode(self.prior.sample(chunk, condition, temperature)))
+            images.append(self.decode(draw(chunk, condition)))
         return torch.cat(images)
 
     def encode(self, images: Tensor) -> list[Tensor]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pcvq2.config import Precision, PriorConfig
 from pcvq2.pixelcnn import GatedPixelCNN
 from pcvq2.precision import products
-from pcvq2.sampling import sample_codes
+from pcvq2.sampling import MapSampler
 from pcvq2.vqvae2 import residual_stack
 
 
@@ -69,7 +69,8 @@ class Prior(nn.Module):
         )
         self.contexts = nn.ModuleList(ContextStack(codes, level, config) for level in range(1, levels))
 
-    def _context(self, level: int, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor | None:
+    def context(self, level: int, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor | None:
+        """Return what the coarser maps tell a level, (B, channels, *size); None for the coarsest."""
         return self.contexts[level - 1](maps[:level], size) if level else None
 
     def nats(self, maps: Sequence[Tensor], condition: Tensor | None = None) -> list[Tensor]:
@@ -77,7 +78,7 @@ class Prior(nn.Module):
         result = []
         for level, (network, codes) in enumerate(zip(self.networks, maps, strict=True)):
             with products(self.precision if self.training else "float32", codes.device):
-                context = self._context(level, maps, (codes.shape[1], codes.shape[2]))
+                context = self.context(level, maps, (codes.shape[1], codes.shape[2]))
                 logits = network(codes, context, condition)  # (B, K, H, W)
             result.append(F.cross_entropy(logits.float(), codes, reduction="none").sum((1, 2)))
         return result
@@ -89,14 +90,28 @@ class Prior(nn.Module):
             [n.mean() / codes[0].numel() for n, codes in zip(nats, maps, strict=True)],
         ).sum()
 
-    @torch.no_grad()
     def sample(
         self, uniforms: Sequence[Tensor], condition: Tensor | None = None, temperature: float = 1.0
     ) -> list[Tensor]:
         """Draw code maps from uniform numbers in [0, 1), one (B, h, w) tensor per level, coarsest first."""
-        maps: list[Tensor] = []
-        for level, (network, uniform) in enumerate(zip(self.networks, uniforms, strict=True)):
-            context = self._context(level, maps, (uniform.shape[1], uniform.shape[2]))
+        return PriorSampler(self, temperature)(uniforms, condition)
+
+
+class PriorSampler:
+    """Draw code maps batch after batch, level after level, with what was prepared for the first batch."""
+
+    def __init__(self, prior: Prior, temperature: float = 1.0) -> None:
+        self.prior = prior
+        self.levels = []
+        for network in prior.networks:
             assert isinstance(network, GatedPixelCNN)
-            maps.append(sample_codes(network, uniform, context, condition, temperature))
+            self.levels.append(MapSampler(network, temperature))
+
+    @torch.no_grad()
+    def __call__(self, uniforms: Sequence[Tensor], condition: Tensor | None = None) -> list[Tensor]:
+        """Return code maps (B, h, w) int64 for uniforms of those shapes, coarsest first."""
+        maps: list[Tensor] = []
+        for level, (draw, uniform) in enumerate(zip(self.levels, uniforms, strict=True)):
+            context = self.prior.context(level, maps, (uniform.shape[1], uniform.shape[2]))
+            maps.append(draw(uniform, context, condition))
         return maps

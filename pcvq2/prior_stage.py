@@ -21,6 +21,7 @@ from pcvq2.training import (
     Optimiser,
     Progress,
     as_floats,
+    compiled,
     identity_condition,
     steps_left,
 )
@@ -71,6 +72,7 @@ class PriorStage:
     def __init__(self, prior: Prior, vqvae: VQVAE2, config: PCVQ2Config, splits: Splits, seed: int) -> None:
         self.prior, self.vqvae, self.splits, self.seed = prior, vqvae, splits, seed
         self.config, self.selection = config.prior_stage, config.selection
+        self.loss = compiled(prior.loss, self.config)
         self.averaged = copy.deepcopy(prior).requires_grad_(False)
         self.best: tuple[float, int, dict[str, Tensor]] | None = None
         self.curve: list[dict[str, float | None]] = []
@@ -120,7 +122,7 @@ class PriorStage:
         for start in range(0, batch, size):
             part = [m[start : start + size] for m in maps]
             told = None if condition is None else condition[start : start + size]
-            yield self.prior.loss(part, told) * (len(part[0]) / batch)
+            yield self.loss(part, told) * (len(part[0]) / batch)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what evaluations have left: the learning curve and the best weights so far."""

@@ -63,8 +63,13 @@ class FitLog:
     curve: list[dict[str, float | None]] = field(default_factory=list)  # rates in nats per image
 
 
+def compiled(loss: Callable[..., Any], config: StageConfig) -> Callable[..., Any]:
+    """Return a stage's loss, compiled where its configuration says so."""
+    return torch.compile(loss) if config.compile else loss
+
+
 class Optimiser:
-    """Adam with linear warm-up, cosine decay to zero, gradient clipping and a guard against nan."""
+    """Adam with linear warm-up, half a cosine down to zero, gradient clipping and a guard against nan."""
 
     def __init__(self, module: nn.Module, config: StageConfig, stage: str) -> None:
         self.parameters = [p for p in module.parameters() if p.requires_grad]
@@ -75,7 +80,7 @@ class Optimiser:
         """Return the learning rate of a step."""
         warm = max(1, round(self.config.warmup * self.config.steps))
         cosine = 0.5 * (1 + math.cos(math.pi * step / self.config.steps))
-        return self.config.learning_rate * min(1.0, (step + 1) / warm) * cosine
+        return self.config.learning_rate * min(1.0, (step + 1) / warm) * cosine**self.config.cosine_power
 
     def update(self, losses: Iterable[Tensor], step: int) -> None:
         """Do one optimiser step on the sum of losses, each freed before the next is made; NonFiniteLoss."""
@@ -159,13 +164,14 @@ def train_codes(
     batches = Batches(len(images), stage.batch, derive_seed(seed, "codes", "batches"))
     vqvae.variance.copy_((as_floats(images) * 2).var().clamp_min(1e-4))
     vqvae.train()
+    losses = compiled(vqvae.losses, stage)
     for step in steps_left(stage.steps, {"vqvae": vqvae, "adam": optimiser}, checkpoint):
         batch, condition = as_floats(images[batches(step).to(images.device)]), None
         if augment is not None:
             batch, condition = augment(batch, stage="codes", step=step, steps=stage.steps)
         torch.manual_seed(derive_seed(seed, "codes", "draws", step))
         quantise = step >= config.vqvae.continuous * stage.steps
-        optimiser.update([vqvae.losses(batch, quantise, condition).total], step)
+        optimiser.update([losses(batch, quantise, condition).total], step)
         if progress is not None:
             progress("codes", step + 1, stage.steps)
     vqvae.eval()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from benchmark.report.data_efficiency import equivalents
+from benchmark.report.efficiency_section import equivalent_sentences
 from benchmark.report.formatting import (
     decimals_for,
     decimals_of_differences,
@@ -14,7 +16,9 @@ from benchmark.report.formatting import (
     spread,
 )
 from benchmark.report.loading import Record
+from benchmark.report.paired_section import stars_phrase
 from benchmark.report.scores import HEADLINE
+from benchmark.report.significance import contrasts
 from benchmark.report.statistics import Cell, Comparison, Estimate
 from benchmark.report.tables import features_phrase, few_samples, protocol_record
 
@@ -27,8 +31,20 @@ def findings(comparison: Comparison) -> list[str]:
         for budget in comparison.suite.budgets(dataset):
             lines.append(f"- **{budget} training images**")
             lines += [f"  - {item}" for item in budget_findings(comparison, dataset, budget)]
+        lines += _in_images(comparison, dataset)
         lines.append("")
     return [*lines, _reading_rules(comparison)]
+
+
+def _in_images(comparison: Comparison, dataset: str) -> list[str]:
+    """Return an item on what strategies are worth in images, where an interval bounds it from below."""
+    found = [
+        e for e in equivalents(comparison, HEADLINE) if e.dataset == dataset and e.n > 1 and not e.open_below
+    ]
+    worth = [e for e in found if e.images > e.budget and e.low > e.budget]
+    if not worth:
+        return []
+    return [f"- **In images.** {' '.join(equivalent_sentences(worth, comparison.suite.baseline))}"]
 
 
 def budget_findings(comparison: Comparison, dataset: str, budget: int) -> list[str]:
@@ -213,4 +229,5 @@ def _reading_rules(comparison: Comparison) -> str:
             f"Intervals against the baseline ({intervals} of them) are not corrected for their number: if no "
             f"strategy had any effect, about {0.05 * intervals:.1f} would be expected to exclude zero."
         )
+        sentences.append(stars_phrase(contrasts(comparison, HEADLINE)))
     return " ".join(sentences)

@@ -42,10 +42,17 @@ def unfinished_lines(comparison: Comparison) -> list[str]:
 
 def protocol_lines(comparison: Comparison) -> list[str]:
     """Return the section's lines on how every trial was trained and measured."""
+    summary, table = shared_settings_lines(comparison.suite)
+    details = ["", "<details>", f"<summary>{summary}</summary>", "", *table, "", "</details>"]
+    return [*own_settings_lines(comparison), *(details if table else [])]
+
+
+def own_settings_lines(comparison: Comparison) -> list[str]:
+    """Return what was measured how, and what each strategy keeps to itself."""
     suite = comparison.suite
     records = [protocol_record(suite, dataset) for dataset in suite.datasets]
     fields = [(field, [_shown(record.get(field)) for record in records]) for field in PROTOCOL]
-    lines = [
+    return [
         "These hold for every record of a dataset; a report refuses to mix them.",
         "",
         *markdown([("dataset", suite.datasets), *fields], words=True),
@@ -54,17 +61,15 @@ def protocol_lines(comparison: Comparison) -> list[str]:
         "",
         *markdown(_strategy_columns(suite), words=True),
     ]
+
+
+def shared_settings_lines(suite: SuiteRecords) -> tuple[str, list[str]]:
+    """Return a summary and the table of what all trials have in common; no lines where that is nothing."""
     shared, _ = _settings(suite)
-    if shared:
-        rows = sorted(shared.items())
-        table = markdown(
-            [("setting", [k for k, _ in rows]), ("value", [_shown(v) for _, v in rows])], words=True
-        )
-        summary = (
-            f"<summary>{len(rows)} settings shared by all {len(suite.records)} finished trials</summary>"
-        )
-        lines += ["", "<details>", summary, "", *table, "", "</details>"]
-    return lines
+    rows = sorted(shared.items())
+    summary = f"{len(rows)} settings shared by all {len(suite.records)} finished trials"
+    columns = [("setting", [k for k, _ in rows]), ("value", [_shown(v) for _, v in rows])]
+    return summary, markdown(columns, words=True) if rows else []
 
 
 def environment_lines(comparison: Comparison) -> list[str]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmark.report.efficiency_section import efficiency_lines
 from benchmark.report.findings import findings
+from benchmark.report.leak_section import leak_lines
 from benchmark.report.loading import SuiteRecords
+from benchmark.report.paired_section import paired_lines
 from benchmark.report.provenance import commits, environment_lines, protocol_lines, unfinished_lines
 from benchmark.report.scores import HEADLINE
 from benchmark.report.statistics import Cell, Comparison
@@ -26,35 +29,56 @@ class Caption:
 
     stem: str
     text: str
+    is_image_grid: bool = False  # shown image by image on the page
+
+
+_FILES = (
+    "Every number: [table.csv](table.csv), every record: [records.parquet](records.parquet), for a paper: "
+    "[table.tex](table.tex); the same as one page that sorts and filters: [index.html](index.html)."
+)
 
 
 def readme_text(comparison: Comparison, captions: Sequence[Caption], notes: Sequence[str] = ()) -> str:
     """Return README.md; `notes` name figures that could not be drawn."""
     sections = [
-        ("", [f"# {comparison.suite.name}", "", *_status(comparison.suite)]),
+        (
+            "",
+            [
+                f"# {comparison.suite.name}",
+                "",
+                *_title(comparison.suite),
+                status_line(comparison.suite, _FILES),
+            ],
+        ),
         ("Answer", findings(comparison)),
-        ("Results", _result_lines(comparison)),
+        ("Results", result_lines(comparison)),
+        ("Paired comparisons", paired_lines(comparison)),
+        ("Data efficiency", efficiency_lines(comparison)),
+        ("Leakage and memorisation", leak_lines(comparison)),
         ("Figures", _figure_lines(captions, notes)),
         ("Failed and missing trials", unfinished_lines(comparison)),
         ("Protocol", protocol_lines(comparison)),
         ("Environment", environment_lines(comparison)),
-        ("Reproduce", _reproduce_lines(comparison)),
+        ("Reproduce", reproduce_lines(comparison)),
     ]
     blocks = ["\n".join([f"## {heading}", "", *lines] if heading else lines) for heading, lines in sections]
     return "\n\n".join(block.strip() for block in blocks) + "\n"
 
 
-def _status(suite: SuiteRecords) -> list[str]:
+def status_line(suite: SuiteRecords, files: str) -> str:
+    """Say what is done, what is not, and which files have the rest."""
     counts = f"{len(suite.records)} of {len(suite.trials)} trials are done"
     failed, missing = suite.count("failed"), suite.count("missing")
     rest = f"; {failed} failed, {missing} missing ([named below](#failed-and-missing-trials))"
     baseline = f" Baseline: `{suite.baseline}`." if suite.baseline else " No baseline is named."
-    title = [f"*{suite.title}*", ""] if suite.title else []
-    status = f"{counts}{rest if failed or missing else ''}.{baseline} Every number: [table.csv](table.csv)."
-    return [*title, status]
+    return f"{counts}{rest if failed or missing else ''}.{baseline} {files}"
 
 
-def _result_lines(comparison: Comparison) -> list[str]:
+def _title(suite: SuiteRecords) -> list[str]:
+    return [f"*{suite.title}*", ""] if suite.title else []
+
+
+def result_lines(comparison: Comparison) -> list[str]:
     suite = comparison.suite
     lines: list[str] = []
     for dataset in suite.datasets:
@@ -109,13 +133,13 @@ def _figure_lines(captions: Sequence[Caption], notes: Sequence[str]) -> list[str
         lines += [
             f"![{caption.text.split('.')[0]}]({path}.png)",
             "",
-            f"{caption.text} ([SVG]({path}.svg))",
+            f"{caption.text} ([SVG]({path}.svg), [PDF]({path}.pdf))",
             "",
         ]
     return lines + [f"- {note}" for note in notes]
 
 
-def _reproduce_lines(comparison: Comparison) -> list[str]:
+def reproduce_lines(comparison: Comparison) -> list[str]:
     suite = comparison.suite
     found = commits(comparison)
     checkout = [f"git checkout {found[0].removesuffix('-dirty')}"] if len(found) == 1 else []

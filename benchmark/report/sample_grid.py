@@ -23,6 +23,7 @@ Images = NDArray[np.uint8]  # (N, H, W, C)
 _TILE = 48  # least side of an image on the page, in pixels
 _WIDTH = 1040  # width to fill with images, in pixels
 _GAP, _BLOCK_GAP, _PADDING, _TITLE = 2, 12, 14, 46
+_KINDS = ("samples", "nearest_train", "heldout", "reconstructions")
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,10 @@ class GridRow:
 
 def load_images(runs: Path, trial_id: str) -> dict[str, Images] | None:
     """Load a trial's image artifact; None when it is absent or not readable."""
-    path = runs / "artifacts" / trial_id / "images.npz"
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            names = ("samples", "nearest_train", "heldout", "reconstructions")
-            return {name: np.asarray(stored[name], dtype=np.uint8) for name in names}
+        with np.load(_images_path(runs, trial_id), allow_pickle=False) as stored:
+            beside = [name for name in ("nearest_heldout",) if name in stored.files]
+            return {name: np.asarray(stored[name], dtype=np.uint8) for name in (*_KINDS, *beside)}
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error):
         return None
 
@@ -50,17 +50,24 @@ def grid_images(
     comparison: Comparison, runs: Path, dataset: str, budget: int
 ) -> tuple[int, dict[str, dict[str, Images]]]:
     """Return the lowest seed with images of most strategies, and those images by strategy."""
-    by_seed: dict[int, dict[str, dict[str, Images]]] = {}
+    by_seed: dict[int, dict[str, str]] = {}  # looks for files only: images are read for the seed shown
     for strategy in comparison.suite.strategies:
         for trial in comparison.suite.planned(dataset, budget, strategy):
-            if trial in comparison.suite.records:
-                images = load_images(runs, trial.id)
-                if images is not None:
-                    by_seed.setdefault(trial.seed, {})[strategy] = images
-    if not by_seed:
-        return 0, {}
-    seed = min(by_seed, key=lambda seed: (-len(by_seed[seed]), seed))
-    return seed, by_seed[seed]
+            if trial in comparison.suite.records and _images_path(runs, trial.id).is_file():
+                by_seed.setdefault(trial.seed, {})[strategy] = trial.id
+    best: tuple[int, dict[str, dict[str, Images]]] = (0, {})
+    for seed in sorted(by_seed, key=lambda seed: (-len(by_seed[seed]), seed)):
+        if len(by_seed[seed]) <= len(best[1]):
+            break  # no later seed can have more
+        loaded = {name: load_images(runs, trial_id) for name, trial_id in by_seed[seed].items()}
+        readable = {name: images for name, images in loaded.items() if images is not None}
+        if len(readable) > len(best[1]):
+            best = seed, readable
+    return best
+
+
+def _images_path(runs: Path, trial_id: str) -> Path:
+    return runs / "artifacts" / trial_id / "images.npz"
 
 
 def sample_figure(comparison: Comparison, found: Mapping[str, Mapping[str, Images]], title: str) -> Figure:
@@ -83,33 +90,43 @@ def sample_figure(comparison: Comparison, found: Mapping[str, Mapping[str, Image
                 )
             )
             rows.append(GridRow("nearest training images", found[strategy]["nearest_train"], color=color))
-    return _lay_out(rows, title)
+            if "nearest_heldout" in found[strategy]:
+                control = found[strategy]["nearest_heldout"]
+                rows.append(GridRow("nearest held-out images", control, color=color))
+    return lay_out(rows, title)
 
 
-def _lay_out(rows: Sequence[GridRow], title: str) -> Figure:
+def lay_out(rows: Sequence[GridRow], title: str, headings: Sequence[str] = ()) -> Figure:
+    """Draw rows of images under a title; with headings, as many groups of columns, all of one width."""
     height, width = rows[0].images.shape[1:3]
     scale = max(1, round(_TILE / max(height, width)))
     tall, wide = height * scale, width * scale
-    columns = min(min(len(row.images) for row in rows), max(4, _WIDTH // (wide + _GAP)), 16)
+    count = min(len(row.images) for row in rows)
+    columns = count if headings else min(count, max(4, _WIDTH // (wide + _GAP)), 16)
     labels = max(_text_width(row.label, 8.5, row.bold) for row in rows) + 3 * _PADDING
-    page_width = max(labels + columns * (wide + _GAP), _text_width(title, 10, True) + _PADDING) + _PADDING
-    tops = _row_tops(rows, tall)
+    lefts = [labels + c * (wide + _GAP) for c in range(columns)]
+    if headings:
+        lefts = [x + c * len(headings) // columns * _BLOCK_GAP for c, x in enumerate(lefts)]
+    page_width = max(lefts[-1] + wide, _text_width(title, 10, True) + _PADDING) + _PADDING
+    tops = _row_tops(rows, tall, first=_TITLE + (20 if headings else 0))
     page_height = tops[-1] + tall + _PADDING
     page = np.full((page_height, page_width, 3), 255, dtype=np.uint8)
     for row, top in zip(rows, tops, strict=True):
-        for column in range(columns):
-            left = labels + column * (wide + _GAP)
-            page[top : top + tall, left : left + wide] = _enlarged(row.images[column], scale)
+        for left, image in zip(lefts, row.images, strict=False):
+            page[top : top + tall, left : left + wide] = _enlarged(image, scale)
     figure = Figure(figsize=(page_width / PNG_DPI, page_height / PNG_DPI))
     figure.figimage(page, origin="upper", resize=False)
     figure.text(_PADDING / page_width, 1 - 14 / page_height, title, va="top", fontsize=10, fontweight="bold")
+    for group, heading in enumerate(headings):
+        left = lefts[group * columns // len(headings)] / page_width
+        figure.text(left, 1 - (tops[0] - 6) / page_height, heading, va="bottom", fontsize=8.5, color=GREY)
     for row, top in zip(rows, tops, strict=True):
         _label(figure, row, labels, top, tall)
     return figure
 
 
-def _row_tops(rows: Sequence[GridRow], tall: int) -> list[int]:
-    tops, top = [], _TITLE
+def _row_tops(rows: Sequence[GridRow], tall: int, first: int) -> list[int]:
+    tops, top = [], first
     for position, row in enumerate(rows):
         if position:
             top += tall + (_BLOCK_GAP if row.bold else _GAP)

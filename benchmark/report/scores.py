@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from benchmark.report.loading import Record
 
 HEADLINE = "bpd_heldout"
+LEAK = "leak_"  # leak_<operation of the suite's augmentation space>
 FEW_SAMPLES = 2000  # below this many samples KID, which is unbiased, leads FID
 
 # Numbers that describe the trial rather than its outcome.
@@ -88,6 +89,8 @@ SCORES = {score.key: score for score in _CATALOGUE}
 
 def score(key: str) -> Score:
     """Return a score's name and direction; a plugin's score is called by its key."""
+    if key.startswith(LEAK):
+        return SCORES.get(key, Score(key, f"leakage of {key.removeprefix(LEAK).replace('_', ' ')}", "lower"))
     return SCORES.get(key, Score(key, key))
 
 
@@ -105,6 +108,28 @@ def numeric_keys(records: Iterable[Record]) -> tuple[str, ...]:
     return tuple(key for key in SCORES if key in found) + tuple(sorted(found - SCORES.keys()))
 
 
+def judged_keys(keys: Iterable[str]) -> list[str]:
+    """Keep the scores strategies are tested in: those with a better direction, and plugins'.
+
+    Costs in seconds, the same scores on pixels and the ends of another score's interval are left to the
+    table."""
+    every = without_bounds(keys)
+    known = [k for k in every if k in SCORES and SCORES[k].better and not k.endswith(("_seconds", "_pixels"))]
+    return known + leak_keys(every) + plugin_keys(every)
+
+
+def leak_keys(keys: Iterable[str]) -> list[str]:
+    """Keep the leakage of each operation, without the ends of its interval."""
+    return [key for key in without_bounds(keys) if key.startswith(LEAK)]
+
+
+def without_bounds(keys: Iterable[str]) -> list[str]:
+    """Drop <score>_low and <score>_high, the ends of an interval within one trial."""
+    every = list(keys)
+    bounds = {f"{key}_{end}" for key in every for end in ("low", "high")}
+    return [key for key in every if key not in bounds]
+
+
 def plugin_keys(keys: Iterable[str]) -> list[str]:
     """Keep the scores the house does not know."""
-    return [key for key in keys if key not in SCORES]
+    return [key for key in without_bounds(keys) if key not in SCORES and not key.startswith(LEAK)]

@@ -6,26 +6,32 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from benchmark.report.data_efficiency import equivalents
 from benchmark.report.formatting import difference_texts, score_texts
 from benchmark.report.loading import Record, SuiteRecords
-from benchmark.report.scores import FEW_SAMPLES, HEADLINE, plugin_keys, score
+from benchmark.report.scores import FEW_SAMPLES, HEADLINE, judged_keys, plugin_keys, score
+from benchmark.report.significance import contrasts
 from benchmark.report.statistics import Cell, Comparison
 
 Column = tuple[str, list[str]]  # heading, one text per row
+_NAMES = ("dataset", "strategy")
 
 
 def frame(comparison: Comparison) -> pd.DataFrame:
     """Return one row per (dataset, budget, strategy), every score's estimate and paired difference beside it.
 
     A score `s` fills s_mean, s_low, s_high, s_n and s_diff_mean, s_diff_low, s_diff_high, s_n_pairs,
-    s_n_unpaired; what does not exist (an interval of one seed, the baseline's difference) is NaN.
-    """
+    s_n_unpaired; what does not exist (an interval of one seed, the baseline's difference) is NaN. The
+    scores strategies are tested in have s_diff_boot_low, s_diff_boot_high (bootstrap), s_p, s_p_holm and
+    the numbers of pairs s_pairs_lower, s_pairs_equal, s_pairs_higher; the headline has s_equal_to_images,
+    with its interval."""
+    tested = _tested_fields(comparison)
     rows = []
     for cell in comparison.cells:
         row: dict[str, object] = {"dataset": cell.dataset, "budget": cell.budget, "strategy": cell.strategy}
         row |= {"trials": cell.planned, "done": cell.done}
         for key in comparison.metrics:
-            row |= _score_fields(cell, key)
+            row |= _score_fields(cell, key) | tested.get((cell.dataset, cell.budget, cell.strategy, key), {})
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -71,12 +77,13 @@ def plugin_columns(comparison: Comparison, dataset: str) -> list[Column]:
 
 
 def markdown(columns: Sequence[Column], *, words: bool = False) -> list[str]:
-    """Return the lines of a Markdown table: first column left, the others right unless they are words."""
+    """Return the lines of a Markdown table: names stand left, numbers right unless all columns are words."""
     headings = [_escape(heading) for heading, _ in columns]
+    left = [words or not place or heading in _NAMES for place, heading in enumerate(headings)]
     rows = zip(*(texts for _, texts in columns), strict=True)
     return [
         f"| {' | '.join(headings)} |",
-        f"|:--|{(':--|' if words else '--:|') * (len(columns) - 1)}",
+        f"|{''.join(':--|' if is_left else '--:|' for is_left in left)}",
         *(f"| {' | '.join(_escape(text) for text in row)} |" for row in rows),
     ]
 
@@ -115,6 +122,32 @@ def _score_fields(cell: Cell, key: str) -> dict[str, object]:
         f"{key}_n_pairs": paired.n,
         f"{key}_n_unpaired": paired.left_out,
     }
+
+
+def _tested_fields(comparison: Comparison) -> dict[tuple[str, int, str, str], dict[str, object]]:
+    """Return what tests add to a cell's score, by dataset, budget, strategy and score."""
+    fields: dict[tuple[str, int, str, str], dict[str, object]] = {}
+    for key in judged_keys(comparison.metrics):
+        for found in contrasts(comparison, key):
+            cell = found.cell
+            fields[cell.dataset, cell.budget, cell.strategy, key] = {
+                f"{key}_diff_boot_low": found.bootstrap[0],
+                f"{key}_diff_boot_high": found.bootstrap[1],
+                f"{key}_p": found.p,
+                f"{key}_p_holm": found.p_holm,
+                f"{key}_pairs_lower": found.lower,
+                f"{key}_pairs_equal": found.equal,
+                f"{key}_pairs_higher": found.higher,
+            }
+    for worth in equivalents(comparison, HEADLINE):
+        fields.setdefault((worth.dataset, worth.budget, worth.strategy, HEADLINE), {}).update(
+            {
+                f"{HEADLINE}_equal_to_images": worth.images,
+                f"{HEADLINE}_equal_to_images_low": worth.low,
+                f"{HEADLINE}_equal_to_images_high": worth.high,
+            }
+        )
+    return fields
 
 
 def _sample_heading(key: str, record: Record) -> str:

@@ -1,4 +1,4 @@
-"""Write a suite's report: README.md, table.csv and figures, each file whole or not at all."""
+"""Write a suite's report: README.md, index.html, tables and figures, each file whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,9 +12,16 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from benchmark.report.budget_figure import budget_figure
+from benchmark.report.contact_sheet import contact_sheet, seen_views
+from benchmark.report.crosstalk_figure import crosstalk_figure
+from benchmark.report.latex import latex_text
+from benchmark.report.leakage_figure import leakage_figure
 from benchmark.report.loading import load_suite
+from benchmark.report.page import page_text
+from benchmark.report.page.sample_strips import Block, sample_block
 from benchmark.report.protocol import refuse_mixed_protocols
 from benchmark.report.readme import Caption, readme_text
+from benchmark.report.record_table import parquet_bytes
 from benchmark.report.sample_grid import grid_images, sample_figure
 from benchmark.report.statistics import Comparison, compare
 from benchmark.report.style import rendered, styled
@@ -43,19 +50,28 @@ def write_report(manifest_path: Path, runs: Path, output: Path) -> ReportSummary
     suite = load_suite(manifest_path, runs)
     refuse_mixed_protocols(suite)
     comparison = compare(suite)
-    captions: list[Caption] = []
-    written: list[Path] = []
+    drawn: list[tuple[Caption, dict[str, bytes]]] = []
     notes: list[str] = []
+    blocks: list[Block] = []
     with styled():
-        for caption, figure in _figures(comparison, runs, notes):
-            captions.append(caption)
-            for kind, content in rendered(figure).items():
-                written.append(_write(output / "figures" / f"{caption.stem}.{kind}", content))
-    table = _write(output / "table.csv", csv_text(comparison).encode())
-    readme = _write(output / "README.md", readme_text(comparison, captions, notes).encode())
+        for caption, figure in _figures(comparison, runs, notes, blocks):
+            drawn.append((caption, rendered(figure)))
+    texts = {
+        "README.md": readme_text(comparison, [caption for caption, _ in drawn], notes).encode(),
+        "index.html": page_text(comparison, drawn, notes, blocks).encode(),
+        "table.csv": csv_text(comparison).encode(),
+        "table.tex": latex_text(comparison).encode(),
+        "records.parquet": parquet_bytes(suite),
+    }
+    figures = {
+        f"figures/{caption.stem}.{kind}": content
+        for caption, images in drawn
+        for kind, content in images.items()
+    }
+    written = [_write(output / name, content) for name, content in (texts | figures).items()]
     return ReportSummary(
-        readme=readme,
-        paths=(readme, table, *written),
+        readme=written[0],
+        paths=tuple(written),
         done=len(suite.records),
         failed=suite.count("failed"),
         missing=suite.count("missing"),
@@ -63,19 +79,31 @@ def write_report(manifest_path: Path, runs: Path, output: Path) -> ReportSummary
     )
 
 
-def _figures(comparison: Comparison, runs: Path, notes: list[str]) -> Iterator[tuple[Caption, Figure]]:
-    """Yield every figure that the records allow; add a note for each one they do not."""
+def _figures(
+    comparison: Comparison, runs: Path, notes: list[str], blocks: list[Block]
+) -> Iterator[tuple[Caption, Figure]]:
+    """Yield every figure that the records allow; add a note for each one they do not.
+
+    The images of a grid are also added to `blocks`, for the page.
+    """
     for dataset, stem in _stems(comparison.suite.datasets).items():
         yield Caption(f"{stem}-budgets", f"{dataset}: {_BUDGETS}"), budget_figure(comparison, dataset)
-        for name, text, draw in (
-            ("strength", _STRENGTH, strength_figure),
-            ("learning", _LEARNING, learning_figure),
+        for name, text, draw, what in (
+            ("leakage", _LEAKAGE, leakage_figure, "leakage"),
+            ("crosstalk", _CROSSTALK, crosstalk_figure, "cross-talk of leakage probes"),
+            ("strength", _STRENGTH, strength_figure, "strength curves"),
+            ("learning", _LEARNING, learning_figure, "learning curves"),
         ):
             figure = draw(comparison, dataset)
             if figure is None:
-                notes.append(f"No {name} curves of {dataset}: its records hold none.")
+                notes.append(f"No {what} of {dataset}: its records hold none.")
             else:
                 yield Caption(f"{stem}-{name}", f"{dataset}: {text}"), figure
+        size, seed, seen = seen_views(comparison, runs, dataset)
+        if seen:
+            title = f"{dataset}, {size} training images, seed {seed}"
+            sheet = contact_sheet(seen, comparison.suite.strategies, title)
+            yield Caption(f"{stem}-views", f"{title}: {_VIEWS}"), sheet
         for budget in comparison.suite.budgets(dataset):
             seed, found = grid_images(comparison, runs, dataset, budget)
             absent = [f"`{name}`" for name in comparison.suite.strategies if name not in found]
@@ -84,7 +112,8 @@ def _figures(comparison: Comparison, runs: Path, notes: list[str]) -> Iterator[t
                 notes.append(f"No readable sample images for {', '.join(absent)} ({where}, seed {seed}).")
             if found:
                 title = f"{where}, seed {seed}"
-                caption = Caption(f"{stem}-samples-{budget}", f"{title}: {_SAMPLES}")
+                caption = Caption(f"{stem}-samples-{budget}", f"{title}: {_SAMPLES}", is_image_grid=True)
+                blocks.append(sample_block(title, found, comparison.suite.baseline))
                 yield caption, sample_figure(comparison, found, title)
 
 
@@ -130,6 +159,21 @@ _LEARNING = (
     "the prior's rate over training. Both code maps; held-out images solid, training images dashed, one line "
     "per seed. Rates compare only where perplexity (top / bottom) and reconstruction MSE, printed above each "
     "panel, are alike. Heights fit what follows the first tenth of training, which may leave the frame."
+)
+_LEAKAGE = (
+    "how much of each operation appears in samples: 0 as in clean held-out images, 1 as in fully augmented "
+    "ones. Bars are means over seeds, dots single seeds, lines 95 % Student-t intervals. An operation that "
+    "the probes cannot tell from clean images has no bar. The bars of `none` show what the model itself "
+    "does. A line that meets the frame goes on beyond it."
+)
+_CROSSTALK = (
+    "cross-talk of the leakage probes. Each row is real held-out images with one operation alone at full "
+    "strength, each column what that operation's probe makes of them, on the scale of leakage: off the "
+    "diagonal, what one operation adds to another's bar. Above 1: seen more clearly alone than among all."
+)
+_VIEWS = (
+    "what the model saw. The first images of the batch at five steps of training, as each strategy drew "
+    "them; clean images above. A strategy without a row saw clean images."
 )
 _SAMPLES = (
     "real and sampled images. Held-out images and their reconstructions, then each strategy's samples, not "

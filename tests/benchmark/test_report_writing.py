@@ -35,7 +35,7 @@ NOISE = (0.010, -0.004, 0.002)
 
 def record_of(dataset: str, budget: int, strategy: str, seed: int) -> Record:
     """Make a plausible finished record."""
-    bits = 3.0 + 0.1 * seed + EFFECT[strategy] + (NOISE[seed] if strategy != "none" else 0.0)
+    bits = 3.0 + 0.1 * seed + EFFECT[strategy] + (NOISE[seed % 3] if strategy != "none" else 0.0)
     steps = [0, 50, 100, 150, 200]
     rate = [2.0, 1.4, 1.0, 0.9, 0.95]
     return {
@@ -420,3 +420,33 @@ def test_a_strategy_looks_the_same_in_every_suite_and_no_two_alike() -> None:
     assert all(one[name] == other[name] for name in set(many) & set(few))
     assert len(set(other.values())) == len(few)
     assert len(set(strategy_styles([f"s{i}" for i in range(60)]).values())) == 60
+
+
+def test_paired_section_counts_wins_and_gives_three_seeds_no_star(tmp_path: Path) -> None:
+    text = readme_of(write_suite(tmp_path, strategies=("none", "phased", "constant")))
+    section = text.split("## Paired comparisons")[1].split("## Data efficiency")[0]
+    assert "No stars: with 3 pairs no p-value can be below 0.25" in section
+    assert "| 60 | `phased` | −0.297 [−0.315, −0.280] | 3 | 3/0/0 | 0.25 | 0.5 |" in section
+    assert "| 60 | `constant` | +0.203 [+0.185, +0.220] | 3 | 0/0/3 | 0.25 | 0.5 |" in section
+    assert "★" not in section
+
+
+def test_enough_seeds_earn_a_star(tmp_path: Path) -> None:
+    def change(record: Record) -> Record:
+        record["bpd_heldout"] = 3.0 + 0.1 * record["seed"] - 0.3 * (record["strategy"] == "phased")
+        return record
+
+    manifest = write_suite(tmp_path, seeds=range(8), change=change)
+    row = rows_of(compared(manifest))[1]
+    assert float(row["bpd_heldout_p"]) == pytest.approx(2 / 2**8)
+    assert (row["bpd_heldout_pairs_lower"], row["bpd_heldout_pairs_higher"]) == ("8", "0")
+    assert "−0.300 [−0.300, −0.300] ★" in readme_of(manifest)
+
+
+def test_a_seed_without_a_pair_enters_no_test(tmp_path: Path) -> None:
+    def lacking(record: Record) -> Record:
+        return record | ({"bpd_heldout": None} if only(strategy="none", seed=2)(record) else {})
+
+    row = rows_of(compared(write_suite(tmp_path, change=lacking)))[1]
+    assert (row["bpd_heldout_n_pairs"], row["bpd_heldout_n_unpaired"]) == ("2", "1")
+    assert (row["bpd_heldout_p"], row["bpd_heldout_pairs_lower"]) == ("0.5", "2")

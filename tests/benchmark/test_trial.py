@@ -110,6 +110,9 @@ def test_strategies_of_a_pair_share_auto_encoder_seeds_and_reconstructions(
     assert records["none"]["augmented_share"] == records["none"]["mean_strength"] == 0
     assert records["phased"]["augmented_share"] > 0
     assert records["adaptive"]["validation_images"] == 4
+    trace = records["adaptive"]["strategy_state"]["trace"]
+    assert [round(6 * point["progress"]) for point in trace] == [2, 4, 6]  # the stage's three observations
+    assert records["phased"]["strategy_state"] == {}
     assert records["none"]["validation_images"] == 0
 
 

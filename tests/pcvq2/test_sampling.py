@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from pcvq2.cached_sampler import CachedSampler, invert_cdf
 from pcvq2.pixelcnn import GatedPixelCNN
-from pcvq2.sampling import TILE, CachedSampler, invert_cdf, sample_codes
+from pcvq2.sampling import TILE, sample_codes
 
 CODES = 24
 

@@ -1,10 +1,10 @@
 """Time packing against a plain Pillow loop over the same files; run as `python tests/speed/packing.py`.
 
-The files are synthetic photographs of 256 px (blurred noise and grain), JPEG and PNG. The loop is what a person
-writes: open, convert, append, stack, on one core. Counted are processor seconds, of worker processes too, so
-that other load on the machine does not hit one side more than the other: the loop's are its wall seconds on an
-idle machine, the packer's are shared by its cores. The decoder's share of the loop says what any program that
-changes no pixel must spend.
+The files are synthetic photographs of 256 px (blurred noise and grain), JPEG and PNG. The loop is what a
+person writes: open, convert, append, stack, on one core. Counted are processor seconds, of worker processes
+too, so that other load on the machine does not hit one side more than the other: the loop's are its wall
+seconds on an idle machine, the packer's are shared by its cores. The decoder's share of the loop says what
+any program that changes no pixel must spend.
 """
 
 from __future__ import annotations

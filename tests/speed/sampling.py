@@ -14,8 +14,9 @@ from collections.abc import Callable
 
 import torch
 
+from pcvq2.cached_sampler import CachedSampler
 from pcvq2.pixelcnn import GatedPixelCNN
-from pcvq2.sampling import CachedSampler, sample_codes
+from pcvq2.sampling import sample_codes
 
 CODES, CHANNELS, LAYERS, CONTEXT = 512, 64, 10, 64
 

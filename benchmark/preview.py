@@ -1,0 +1,97 @@
+"""See what the models of a suite will see, before any training: `bench preview`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from benchmark.data import budget_indices, load_dataset
+from benchmark.plan import Trial, plan_trials
+from benchmark.records import write_atomic
+from benchmark.report.contact_sheet import SeenViews, contact_sheet
+from benchmark.report.schedule_figure import Schedule, schedule_figure
+from benchmark.report.style import rendered, styled
+from benchmark.suite import load_suite
+from benchmark.trial import seed_for, subset_seed
+from benchmark.views import POINTS, SHOWN, Views, kept_steps
+from strategies import Strategy
+
+_SCHEDULE_POINTS = 1000
+
+
+def write_preview(path: Path, output: Path) -> list[Path]:
+    """Write a contact sheet per dataset and a plot of strengths for a suite file. Returns the PNGs.
+
+    Views are those of the first budget and seed, drawn with the seeds of the trial's own steps, from the
+    first images of the budget. A strategy that reacts to feedback is shown as it would be without any.
+    Raises UserError.
+    """
+    suite = load_suite(path)
+    trials: dict[str, dict[str, Trial]] = {}
+    for trial in plan_trials(suite):
+        trials.setdefault(trial.dataset.name, {}).setdefault(trial.strategy.label, trial)
+    written = []
+    with styled():
+        for dataset, by_strategy in trials.items():
+            written.append(_png(output / f"{dataset}-views.png", _sheet(dataset, by_strategy)))
+        first = next(iter(trials.values()))
+        schedules = {name: _schedule(trial) for name, trial in first.items()}
+        notes = {
+            name: "without feedback" for name, trial in first.items() if trial.strategy.make().state_dict()
+        }
+        written.append(_png(output / "strength.png", schedule_figure(schedules, notes)))
+    return written
+
+
+def _sheet(dataset: str, trials: Mapping[str, Trial]) -> Figure:
+    seen = {name: views for name, trial in trials.items() if (views := draw_views(trial)) is not None}
+    first = next(iter(trials.values()))
+    if not seen:  # nothing in this suite augments: show what everyone sees
+        clean = _clean(first)
+        shares = tuple(np.linspace(0, 1, POINTS).tolist())
+        seen = {"none": SeenViews(clean, clean, shares, "prior")}
+    title = f"{dataset}, {first.budget} training images, seed {first.seed}"
+    return contact_sheet(seen, list(trials), title)
+
+
+def draw_views(trial: Trial) -> SeenViews | None:
+    """Draw a trial's views at the steps that a run would keep; None for one that augments nothing."""
+    strategy = trial.strategy
+    if strategy.name == "none":
+        return None
+    stage = "prior" if "prior" in strategy.stages else "codes"
+    steps = (trial.model.prior_stage if stage == "prior" else trial.model.codes_stage).steps
+    views = Views(trial, seed_for(trial, "views"))
+    clean = _clean(trial)
+    images = torch.from_numpy(clean[0].transpose(0, 3, 1, 2).copy()).float() / 255
+    drawn = []
+    for step in kept_steps(steps):
+        view, _ = views(images, stage=stage, step=step, steps=steps)
+        drawn.append((view * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
+    return SeenViews(np.stack(drawn), clean, tuple(np.linspace(0, 1, POINTS).tolist()), stage)
+
+
+def _clean(trial: Trial) -> np.ndarray:
+    """Return the first images of the trial's budget, once per point: (POINTS, SHOWN, H, W, C)."""
+    dataset = load_dataset(trial.dataset)
+    images = dataset.train[budget_indices(dataset, trial.budget, subset_seed(trial))[:SHOWN]]
+    return np.broadcast_to(images, (POINTS, *images.shape))
+
+
+def _schedule(trial: Trial) -> Schedule:
+    shares = [i / _SCHEDULE_POINTS for i in range(_SCHEDULE_POINTS + 1)]
+    return shares, [_mean_strength(trial.strategy.make(), trial, share) for share in shares]
+
+
+def _mean_strength(strategy: Strategy, trial: Trial, share: float) -> float:
+    strengths: Sequence[float] = list(strategy.operation_strengths(share, trial.space).values())
+    return sum(strengths) / max(1, len(strengths))
+
+
+def _png(path: Path, figure: Figure) -> Path:
+    write_atomic(path, rendered(figure)["png"])
+    return path

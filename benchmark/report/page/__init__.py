@@ -1,0 +1,6 @@
+"""The report as one file that opens offline: page.html.jinja filled with words, tables, figures and "
+"images."""
+
+from benchmark.report.page.filling import page_text
+
+__all__ = ["page_text"]

@@ -1,0 +1,89 @@
+"""Fill the page: everything it shows is inside it, nothing is fetched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from benchmark.report.efficiency_section import efficiency_lines
+from benchmark.report.findings import findings
+from benchmark.report.leak_section import leak_lines
+from benchmark.report.page.inlining import figure_markup, prose
+from benchmark.report.page.main_table import main_table
+from benchmark.report.page.sample_strips import Block
+from benchmark.report.paired_section import paired_lines
+from benchmark.report.provenance import (
+    environment_lines,
+    own_settings_lines,
+    shared_settings_lines,
+    unfinished_lines,
+)
+from benchmark.report.readme import Caption, reproduce_lines, result_lines, status_line
+from benchmark.report.statistics import Comparison
+from benchmark.report.style import strategy_styles
+
+_HERE = Path(__file__).parent
+_FILES = (
+    "Beside this page: [table.csv](table.csv) (every number), [records.parquet](records.parquet) (every "
+    "record), [table.tex](table.tex) (for a paper), [README.md](README.md) (the same in Markdown)."
+)
+
+
+def page_text(
+    comparison: Comparison,
+    figures: Sequence[tuple[Caption, Mapping[str, bytes]]],
+    notes: Sequence[str],
+    blocks: Sequence[Block],
+) -> str:
+    """Return index.html. `figures` are rendered; those of image grids are left to `blocks`, which show "
+    "them."""
+    suite = comparison.suite
+    summary, shared = shared_settings_lines(suite)
+    styles = strategy_styles(suite.strategies)
+    drawn = [(caption, images) for caption, images in figures if not caption.is_image_grid]
+    values: dict[str, Any] = {
+        "name": suite.name,
+        "title": suite.title,
+        "status": prose([status_line(suite, _FILES)]),
+        "answer": prose(findings(comparison)),
+        "table": main_table(comparison),
+        "full_tables": prose(result_lines(comparison)),
+        "paired": prose(paired_lines(comparison)),
+        "efficiency": prose(efficiency_lines(comparison)),
+        "leaks": prose(leak_lines(comparison)),
+        "figures": [
+            figure_markup(f"f{place}-", caption, images) for place, (caption, images) in enumerate(drawn)
+        ],
+        "notes": notes,
+        "blocks": blocks,
+        "colors": {name: style.color for name, style in styles.items()},
+        "unfinished": prose(unfinished_lines(comparison)),
+        "protocol": prose(own_settings_lines(comparison)),
+        "shared_summary": summary,
+        "shared": prose(shared),
+        "environment": prose(environment_lines(comparison)),
+        "reproduce": prose(reproduce_lines(comparison)),
+        "style": Markup((_HERE / "page.css").read_text(encoding="utf-8")),
+        "script": Markup((_HERE / "page.js").read_text(encoding="utf-8")),
+    }
+    pages = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    pages.filters["script_json"] = _script_json
+    return pages.get_template("page.html.jinja").render(values)
+
+
+def _script_json(value: object) -> Markup:
+    """Return JSON that cannot end the script element it stands in."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("<", "\\u003c"))

@@ -1,0 +1,100 @@
+"""Prepare the table that sorts and filters: one row per dataset, budget and strategy, one score at a time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from benchmark.report.formatting import (
+    decimals_for,
+    decimals_of_differences,
+    interval,
+    mean_and_half_width,
+)
+from benchmark.report.leaders import supported_best
+from benchmark.report.paired_section import p_text
+from benchmark.report.scores import HEADLINE, judged_keys, score
+from benchmark.report.significance import Contrast, contrasts
+from benchmark.report.statistics import Cell, Comparison
+
+_MOST_CELLS = 20_000  # rows times scores that a page carries; beyond, only what strategies are tested in
+
+Entry = tuple[str, float | None]  # what is shown, what it is sorted by
+
+
+@dataclass(frozen=True)
+class MainTable:
+    """Hold the rows' names and, per score, the entries of every row and how to read them."""
+
+    rows: list[tuple[str, int, str]]
+    scores: dict[str, dict[str, object]]
+    first: str
+    datasets: list[str]
+    budgets: list[int]
+    strategies: list[str]
+    left_out: int  # scores that only table.csv has
+
+
+def main_table(comparison: Comparison) -> MainTable:
+    """Return every score's table, the headline's first."""
+    suite = comparison.suite
+    keys = [key for key in comparison.metrics if any(cell.score(key).n for cell in comparison.cells)]
+    shown = keys
+    if len(keys) * len(comparison.cells) > _MOST_CELLS:
+        shown = judged_keys(keys)
+    ordered = sorted(shown, key=lambda key: (key != HEADLINE, keys.index(key)))
+    return MainTable(
+        rows=[(cell.dataset, cell.budget, cell.strategy) for cell in comparison.cells],
+        scores={key: _score_table(comparison, key) for key in ordered},
+        first=ordered[0] if ordered else "",
+        datasets=suite.datasets,
+        budgets=sorted({trial.budget for trial in suite.trials}),
+        strategies=suite.strategies,
+        left_out=len(keys) - len(shown),
+    )
+
+
+def _score_table(comparison: Comparison, key: str) -> dict[str, object]:
+    known = score(key)
+    found = {id(contrast.cell): contrast for contrast in contrasts(comparison, key)}
+    rows: list[list[Entry]] = []
+    best: list[bool] = []
+    for dataset in comparison.suite.datasets:
+        for budget in comparison.suite.budgets(dataset):
+            cells = comparison.at(dataset, budget)
+            means = decimals_for((cell.score(key) for cell in cells), key)
+            pairs = decimals_of_differences(cell.difference(key) for cell in cells)
+            leader = supported_best(comparison, cells, key)
+            best += [cell is leader for cell in cells]
+            rows += [
+                _entries(cell, key, found.get(id(cell)), (means, pairs), comparison.suite.baseline)
+                for cell in cells
+            ]
+    way = {"lower": "lower is better", "higher": "higher is better"}.get(known.better, "")
+    record = "won/tied/lost" if known.better else "lower/equal/higher"
+    return {"title": known.title, "way": way, "record": record, "rows": rows, "best": best}
+
+
+def _entries(
+    cell: Cell, key: str, found: Contrast | None, decimals: tuple[int, int], baseline: str | None
+) -> list[Entry]:
+    mean, paired = cell.score(key), cell.difference(key)
+    entries: list[Entry] = [
+        (mean_and_half_width(mean, decimals[0]), _finite(mean.mean)),
+        (str(mean.n), mean.n),
+    ]
+    if found is None:
+        return [*entries, ("baseline" if cell.strategy == baseline else "–", None), *[("–", None)] * 4]
+    star = " ★" if found.is_significant else ""
+    return [
+        *entries,
+        (interval(paired, decimals[1]) + star, _finite(paired.mean)),
+        (str(paired.n), paired.n),
+        (found.record, int(found.record.split("/")[0])),
+        (p_text(found.p), _finite(found.p)),
+        (p_text(found.p_holm), _finite(found.p_holm)),
+    ]
+
+
+def _finite(value: float) -> float | None:
+    return float(f"{value:.6g}") if math.isfinite(value) else None

@@ -1,0 +1,92 @@
+"""What a trial keeps of its views, and the pictures made of them before and after training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from benchmark.cli import main
+from benchmark.errors import UserError
+from benchmark.plan import Trial, plan_trials
+from benchmark.preview import draw_views, write_preview
+from benchmark.records import Store
+from benchmark.report.contact_sheet import load_views
+from benchmark.suite import load_suite
+from benchmark.trial import attempt_trial
+from benchmark.views import POINTS, SHOWN, Views, kept_steps
+
+
+def trial_of(suite_file: Path, label: str) -> Trial:
+    return next(t for t in plan_trials(load_suite(suite_file)) if t.strategy.label == label)
+
+
+def drawn(views: Views, steps: range, of: int) -> Views:
+    for step in steps:
+        generator = torch.Generator().manual_seed(step)
+        views(torch.rand(6, 1, 16, 16, generator=generator), stage="prior", step=step, steps=of)
+    return views
+
+
+def test_the_first_and_the_last_step_are_kept() -> None:
+    assert kept_steps(401) == [0, 100, 200, 300, 400]
+    assert kept_steps(1) == [0] * POINTS
+
+
+def test_kept_views_survive_an_interruption(suite_file: Path) -> None:
+    trial = trial_of(suite_file, "phased")
+    whole = drawn(Views(trial, 7), range(9), 9)
+    first, second = drawn(Views(trial, 7), range(5), 9), Views(trial, 7)
+    second.load_state_dict(first.state_dict())
+    assert drawn(second, range(5, 9), 9).artifact() == whole.artifact()
+    assert whole.artifact()
+
+
+def test_a_trial_leaves_what_its_model_saw(suite_file: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    for label in ("none", "phased"):
+        trial = trial_of(suite_file, label)
+        attempt_trial(trial, store, device="cpu", threads=1, progress=lambda *_: None)
+        seen = load_views(store.root, trial.id)
+        if label == "none":  # saw stored codes of clean images
+            assert seen is None
+            continue
+        assert seen is not None
+        assert seen.views.shape == (POINTS, SHOWN, 16, 16, 1)
+        assert (seen.stage, seen.progress) == ("prior", (0, 0.25, 0.5, 0.75, 1))
+        assert not np.array_equal(seen.views[0], seen.clean[0])
+        assert np.array_equal(seen.views[-1], seen.clean[-1])  # the last phase is clean
+
+
+def test_a_preview_draws_what_a_run_draws(suite_file: Path) -> None:
+    """The same seeds: given the images of a step, the views of the preview are those of the run."""
+    trial = trial_of(suite_file, "phased")
+    seen = draw_views(trial)
+    assert seen is not None
+    assert seen.views.shape == (POINTS, SHOWN, 16, 16, 1)
+    assert not np.array_equal(seen.views[0], seen.clean[0])
+    assert np.array_equal(seen.views[-1], seen.clean[-1])
+    assert draw_views(trial_of(suite_file, "none")) is None
+
+
+def test_preview_writes_a_sheet_per_dataset_and_the_strengths(
+    suite_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["bench", "preview", str(suite_file), "--output", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code in (0, None)
+    named = [Path(line) for line in capsys.readouterr().out.split()]
+    assert [path.name for path in named] == ["digits-views.png", "strength.png"]
+    for path in named:
+        assert np.asarray(Image.open(path)).std() > 5  # something is drawn
+
+
+def test_preview_refuses_what_run_refuses(suite_file: Path, tmp_path: Path) -> None:
+    suite_file.write_text(suite_file.read_text().replace("name: phased", "name: phazed"))
+    with pytest.raises(UserError, match="phazed"):
+        write_preview(suite_file, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
