@@ -22,6 +22,10 @@ class UserError(BenchError):
         self.hint = hint
 
 
+class MissingData(UserError):
+    """Images that a suite names and that are not here; a cost can be estimated without them."""
+
+
 def unknown_name(kind: str, got: str, known: Iterable[str]) -> tuple[str, str]:
     """Say that a name is unknown: (what was got, did-you-mean and the known names)."""
     names = sorted(known)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from benchmark.data import Dataset, DatasetSpec, load_dataset
-from benchmark.errors import UserError, unknown_name
+from benchmark.errors import MissingData, UserError, unknown_name
 from benchmark.space import resolve_space
 from benchmark.suite import DatasetEntry, StrategyEntry, Suite
 from benchmark.yaml_file import Location
@@ -95,8 +96,13 @@ class Trial:
         return f"{self.dataset.name}/{self.budget}/{self.strategy.label}/seed{self.seed}"
 
 
-def plan_trials(suite: Suite) -> list[Trial]:
+StandIn = Callable[[Suite, DatasetEntry], Dataset]
+
+
+def plan_trials(suite: Suite, stand_in: StandIn | None = None) -> list[Trial]:
     """Resolve every trial of a suite. Raises UserError for whatever would fail later.
+
+    `stand_in` gives what to plan with for images that are not here, where only costs are asked for.
 
     Strategies vary slowest: the first trials are of different (dataset, budget, seed), so two workers do not
     wait for one shared auto-encoder.
@@ -104,7 +110,7 @@ def plan_trials(suite: Suite) -> list[Trial]:
     settings = suite.settings
     space = resolve_space(suite)
     choices = [_choice(suite, i, entry, space) for i, entry in enumerate(settings.strategies)]
-    datasets = [_dataset(suite, i, entry) for i, entry in enumerate(settings.datasets)]
+    datasets = [_dataset(suite, i, entry, stand_in) for i, entry in enumerate(settings.datasets)]
     _check_budgets(suite, [dataset for dataset, _ in datasets])
     return [
         _trial(suite, index, choice, space, dataset, spec, budget, seed)
@@ -183,7 +189,9 @@ def _validation_images(
     return count
 
 
-def _dataset(suite: Suite, index: int, entry: DatasetEntry) -> tuple[Dataset, DatasetSpec]:
+def _dataset(
+    suite: Suite, index: int, entry: DatasetEntry, stand_in: StandIn | None
+) -> tuple[Dataset, DatasetSpec]:
     kind, _, place = entry.source.partition(":")
     source = entry.source
     path = (suite.file.path.parent / Path(place).expanduser()).resolve()
@@ -193,6 +201,8 @@ def _dataset(suite: Suite, index: int, entry: DatasetEntry) -> tuple[Dataset, Da
     try:
         return load_dataset(spec), spec
     except UserError as error:
+        if stand_in is not None and isinstance(error, MissingData):
+            return stand_in(suite, entry), spec
         raise suite.error(("datasets", index), error.message, error.hint) from error
 
 

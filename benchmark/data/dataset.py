@@ -17,7 +17,7 @@ from benchmark.data.names import KNOWN_SOURCES, RECIPES, TORCHVISION, packed_pla
 from benchmark.data.packed import fingerprint_of_rows, read_packed
 from benchmark.data.places import Folder, Zip
 from benchmark.data.sources import fit_arrays, read_digits, read_place
-from benchmark.errors import UserError, unknown_name
+from benchmark.errors import MissingData, UserError, unknown_name
 
 _SPLIT_SEED = 20230523  # the one seed of every held-out split; not a knob
 _DEFAULT_SIZE = {"digits": 16}
@@ -180,7 +180,7 @@ def _read_recipe(spec: DatasetSpec) -> Loaded:
     size = spec.size or _RECIPE_SIZE
     folder = packed_place(spec.source, size)
     if not (folder / "pack.json").is_file():
-        raise UserError(
+        raise MissingData(
             f"dataset '{spec.name}': '{spec.source}' is not prepared, {folder} is no pack",
             f"bench data prepare {spec.source} --source PATH --size {size} (BENCH_DATA names another folder)",
         )

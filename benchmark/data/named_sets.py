@@ -12,7 +12,7 @@ from benchmark.data.decoding import Images, Shape
 from benchmark.data.loaded import Labels, Loaded
 from benchmark.data.names import TORCHVISION, data_root
 from benchmark.data.sources import fit_arrays
-from benchmark.errors import UserError
+from benchmark.errors import MissingData
 
 
 def read_named_set(name: str, shape: Shape) -> Loaded:
@@ -42,7 +42,7 @@ def _split(name: str, split: dict[str, object]) -> Any:
             return make(folder, download=True, **split)
     except Exception as error:  # no network, a mirror that is gone, a damaged archive, a full disk
         first = " ".join(str(error).split())[:200]
-        raise UserError(
+        raise MissingData(
             f"data set '{name}' is not in {folder} and cannot be downloaded ({first})",
             f"run `bench data prepare {name}` where there is a network, or copy that folder; "
             "BENCH_DATA names another",
