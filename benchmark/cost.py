@@ -1,7 +1,7 @@
 """What a suite costs: hours and disk, from the measured cost of a few steps (no torch, no Ray).
 
-`benchmark.probe` measures, this file multiplies. Left out, because a probe cannot know them: waiting for other
-trials of the machine, torch.compile's first minutes, the leakage probes of a data set, and its packing.
+`benchmark.probe` measures, this file multiplies. Left out, because a probe cannot know them: waiting for
+other trials of the machine, torch.compile's first minutes, the leakage probes of a data set, and its packing.
 """
 
 from __future__ import annotations
@@ -140,12 +140,12 @@ def _scoring_seconds(trial: Trial, probe: Probe) -> float:
 def cost_lines(cost: Cost, probes: Mapping[str, Probe], absent: Sequence[str]) -> Iterator[str]:
     """Yield an estimate as text."""
     for probe in probes.values():
-        memory = probe.peak_memory_bytes
-        yield (
-            f"measured on {probe.device}: a step of stage codes {_short(probe.codes_step_seconds)}, "
-            f"of stage prior {_short(probe.prior_step_seconds)}; a sample {_short(probe.sample_image_seconds)}"
-            + (f"; {memory / 2**30:.1f} GiB of its memory" if memory else "")
+        steps = f"{_short(probe.codes_step_seconds)} in codes, {_short(probe.prior_step_seconds)} in prior"
+        memory = (
+            f"; {probe.peak_memory_bytes / 2**30:.1f} GiB of its memory" if probe.peak_memory_bytes else ""
         )
+        sample = _short(probe.sample_image_seconds)
+        yield f"measured on {probe.device}: a step takes {steps}, a sample {sample}{memory}"
     if absent:
         yield f"not here, so noise of their shape was used: {', '.join(absent)}"
     yield f"{cost.trials} trials, {cost.auto_encoders} auto-encoders to train"

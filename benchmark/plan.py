@@ -199,7 +199,7 @@ def _dataset(
         source = f"{kind}:{path}"
     spec = DatasetSpec(**{**entry.model_dump(), "source": source})
     try:
-        return load_dataset(spec), spec
+        return (load_dataset(spec) if stand_in is None else load_dataset(spec, download=False)), spec
     except UserError as error:
         if stand_in is not None and isinstance(error, MissingData):
             return stand_in(suite, entry), spec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import tempfile
 import time
@@ -133,7 +134,7 @@ def _images(trial: Trial, synthetic: bool) -> Tensor:
 
 def _step_seconds(marks: Sequence[float]) -> float:
     """Return the median step of the second half, the last left out: the first ones warm up."""
-    between = [after - before for before, after in zip(marks, marks[1:], strict=False)][:-1]
+    between = [after - before for before, after in itertools.pairwise(marks)][:-1]
     return statistics.median(between[len(between) // 2 :])
 
 
