@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.data import Dataset
+from benchmark.data.names import TORCHVISION
 from benchmark.errors import UserError
 from benchmark.plan import Trial, plan_trials
 from benchmark.progress import codes_group
@@ -90,9 +91,10 @@ def plan_for_cost(suite: Suite) -> tuple[list[Trial], list[str]]:
 
 def _stand_in(suite: Suite, entry: DatasetEntry) -> Dataset:
     """Return a data set of the right shape that takes no memory."""
-    side, heldout = entry.size or _RECIPE_SIZE, entry.heldout or _RECIPE_HELDOUT
+    known = TORCHVISION[entry.source].shape if entry.source in TORCHVISION else (_RECIPE_SIZE, 3)
+    side, heldout = entry.size or known[0], entry.heldout or _RECIPE_HELDOUT
     black = np.zeros(1, dtype=np.uint8)
-    shape = (side, side, entry.channels or 3)
+    shape = (side, side, entry.channels or known[1])
     pool = np.broadcast_to(black, (max(suite.settings.budgets), *shape))
     return Dataset(entry.name, pool, np.broadcast_to(black, (heldout, *shape)), f"absent-{entry.name}")
 
