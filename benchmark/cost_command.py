@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,9 @@ def probe_suite(path: Path, runs: Path, steps: int) -> Iterator[str]:
         yield "this suite asks for GPUs and none is here: measured on the CPU, which it would not be run on"
     if suite.settings.evaluation.extractor != "random":
         yield f"extractor {suite.settings.evaluation.extractor}: without its weights, `random` is timed"
+    if os.getloadavg()[0] > 1.5:
+        busy = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores before the probe began"
+        yield f"this machine is busy ({busy}): what is measured is longer than it takes alone"
     probes = probe_trials(
         trials,
         absent,
