@@ -88,6 +88,19 @@ def preview(
 
 
 @app.command()
+def probe(
+    suite: Annotated[Path, typer.Argument(help="A suite file, e.g. suites/paper.yaml.")],
+    steps: Annotated[int, typer.Option(min=4, help="Steps of every stage to time.")] = 20,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Time a few steps of every stage on this machine, and estimate what the suite costs."""
+    from benchmark.cost_command import probe_suite
+
+    for line in probe_suite(suite, runs, steps):
+        print(line)
+
+
+@app.command()
 def report(
     suite: Annotated[str, typer.Argument(help="The name of a suite that was run, e.g. limited_data.")],
     other: Annotated[

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 data_app = typer.Typer(no_args_is_help=True, help="Look at, check and prepare data sets.")
 Source = Annotated[str, typer.Argument(help="A folder, a zip, or a source as a suite names it.")]
@@ -28,7 +29,7 @@ def list_() -> None:
     for heading in header:
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     Console().print(table)
     print(f"\ndownloads and packed sets lie in {data_root()} (BENCH_DATA names another folder)")
 

@@ -23,6 +23,10 @@ class UserError(BenchError):
         self.hint = hint
 
 
+class MissingData(UserError):
+    """Images that a suite names and that are not here; a cost can be estimated without them."""
+
+
 class UserErrors(UserError):
     """Several of them, shown one after the other."""
 

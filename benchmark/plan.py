@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmark.data import Dataset, DatasetSpec, load_dataset
-from benchmark.errors import Problems, UserError, unknown_name
+from benchmark.errors import MissingData, Problems, UserError, unknown_name
 from benchmark.model_settings import model_config
 from benchmark.space import resolve_space
 from benchmark.suite import DatasetEntry, StrategyEntry, Suite
@@ -104,8 +105,13 @@ class Trial:
         return f"{self.dataset.name}/{self.budget}/{self.strategy.label}/seed{self.seed}"
 
 
-def plan_trials(suite: Suite) -> list[Trial]:
+StandIn = Callable[[Suite, DatasetEntry], Dataset]
+
+
+def plan_trials(suite: Suite, stand_in: StandIn | None = None) -> list[Trial]:
     """Resolve every trial of a suite. Raises UserError for whatever would fail later.
+
+    `stand_in` gives what to plan with for images that are not here, where only costs are asked for.
 
     Strategies vary slowest: the first trials are of different (dataset, budget, seed), so two workers do not
     wait for one shared auto-encoder.
@@ -119,7 +125,7 @@ def plan_trials(suite: Suite) -> list[Trial]:
     datasets: list[tuple[Dataset, DatasetSpec]] = []
     for index, source in enumerate(settings.datasets):
         with problems.noting():
-            datasets.append(_dataset(suite, index, source))
+            datasets.append(_dataset(suite, index, source, stand_in))
     _check_budgets(suite, [dataset for dataset, _ in datasets], problems)
     problems.stop_if_any()
     trials: list[Trial] = []
@@ -223,7 +229,9 @@ def _validation_images(
     return count
 
 
-def _dataset(suite: Suite, index: int, entry: DatasetEntry) -> tuple[Dataset, DatasetSpec]:
+def _dataset(
+    suite: Suite, index: int, entry: DatasetEntry, stand_in: StandIn | None
+) -> tuple[Dataset, DatasetSpec]:
     kind, _, place = entry.source.partition(":")
     source = entry.source
     path = (suite.file.path.parent / Path(place).expanduser()).resolve()
@@ -231,8 +239,10 @@ def _dataset(suite: Suite, index: int, entry: DatasetEntry) -> tuple[Dataset, Da
         source = f"{kind}:{path}"
     spec = DatasetSpec(**{**entry.model_dump(), "source": source})
     try:
-        return load_dataset(spec), spec
+        return (load_dataset(spec) if stand_in is None else load_dataset(spec, download=False)), spec
     except UserError as error:
+        if stand_in is not None and isinstance(error, MissingData):
+            return stand_in(suite, entry), spec
         raise suite.error(("datasets", index), error.message, error.hint) from error
 
 

@@ -33,6 +33,7 @@ from pcvq2.randomness import derive_seed
 from pcvq2.training import NonFiniteLoss, Progress
 
 SHOWN = 32  # images of each kind kept for the report's grids
+LISTED_INDICES = 5000  # a longer budget is named by its seed alone
 LIKELIHOOD_IMAGES = 2000  # training images whose likelihood is measured, at the most
 MEMORY_ADVICE = (
     "take a smaller batch, training.prior.micro_batch or a smaller model, or run fewer trials at once: "
@@ -107,7 +108,8 @@ def run_trial(
         raise ValueError(
             f"the images of '{dataset.name}' have changed since the run was planned; run it again"
         )
-    subset = dataset.train[budget_indices(dataset, trial.budget, subset_seed(trial))]
+    rows = budget_indices(dataset, trial.budget, subset_seed(trial))
+    subset = dataset.train[rows]
     images, heldout = _to_device(subset, device), _to_device(dataset.heldout, device)
     learned = trial.budget - trial.validation_images
     train, validation = images[:learned], images[learned:] if trial.validation_images else None
@@ -151,6 +153,7 @@ def run_trial(
     record |= _likelihood(model, train, validation, heldout) | _codes(model, heldout)
     record |= _reconstruction(model, train, heldout, reconstructions)
     record |= views.summary() | _training(trial, log, views)
+    record |= _budget(rows, len(dataset.train), subset_seed(trial))
     record |= {
         "parameters": model.parameters_count,
         "sampling_seconds": scoring_start - sampling_start,
@@ -161,6 +164,15 @@ def run_trial(
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return record, artifacts | views.artifact()
+
+
+def _budget(rows: np.ndarray[Any, np.dtype[np.int64]], pool: int, order_seed: int) -> Record:
+    """Return which images of the pool were the budget, so that anyone can rebuild it."""
+    keys: Record = {"pool_images": pool, "budget_order_seed": order_seed}
+    if len(rows) <= LISTED_INDICES:
+        return keys | {"budget_indices": rows.tolist()}
+    how = "the first `budget` of numpy.random.default_rng(budget_order_seed).permutation(pool_images)"
+    return keys | {"budget_indices": None, "budget_indices_null_reason": f"too many to list: {how}"}
 
 
 def _to_device(images: np.ndarray[Any, np.dtype[np.uint8]], device: str) -> Tensor:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from benchmark.data.decoding import Images, Shape
 from benchmark.data.loaded import Labels, Loaded
 from benchmark.data.sources import fit_arrays
-from benchmark.errors import UserError
+from benchmark.errors import MissingData, UserError
 
 # names of arrays that are understood, first match wins; Keras, MedMNIST and plain numpy.savez among them
 _POOL = ("train", "x_train", "train_images", "images", "x", "data", "arr_0")
@@ -24,7 +24,7 @@ _TEST_LABELS = ("test_labels", "y_test")
 def read_npz(path: Path, shape: Shape) -> Loaded:
     """Read uint8 images (N, H, W), (N, H, W, C) or (N, C, H, W), a test split and labels where there are."""
     if not path.is_file():
-        raise UserError(f"{path}: no such file", "npz:PATH must name a NumPy archive of images")
+        raise MissingData(f"{path}: no such file", "npz:PATH must name a NumPy archive of images")
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}

@@ -17,7 +17,7 @@ from benchmark.data.names import KNOWN_SOURCES, RECIPES, TORCHVISION, packed_pla
 from benchmark.data.packed import fingerprint_of_rows, read_packed
 from benchmark.data.places import Folder, Zip
 from benchmark.data.sources import fit_arrays, read_digits, read_place
-from benchmark.errors import UserError, unknown_name
+from benchmark.errors import MissingData, UserError, unknown_name
 
 _SPLIT_SEED = 20230523  # the one seed of every held-out split; not a knob
 _DEFAULT_SIZE = {"digits": 16}
@@ -68,12 +68,13 @@ class Dataset:
 
 
 @functools.lru_cache(maxsize=4)
-def load_dataset(spec: DatasetSpec) -> Dataset:
+def load_dataset(spec: DatasetSpec, *, download: bool = True) -> Dataset:
     """Read a dataset. Raises UserError when it is unknown, missing, empty, unreadable or too small.
 
-    The pool of packed images stays on disk; its budgets are read when they are asked for.
+    A named set that is not here is downloaded, unless that is forbidden: then it is MissingData. The pool of
+    packed images stays on disk; its budgets are read when they are asked for.
     """
-    loaded = _of_classes(_read(spec), spec)
+    loaded = _of_classes(_read(spec, download), spec)
     pool, test = loaded.pool, loaded.test
     labels, test_labels = loaded.pool_labels, loaded.test_labels
     order = np.random.default_rng(_SPLIT_SEED).permutation(len(pool if test is None else test))
@@ -135,7 +136,7 @@ def _of_classes(loaded: Loaded, spec: DatasetSpec) -> Loaded:
     return replace(kept, test=loaded.test[rows], test_labels=loaded.test_labels[rows])
 
 
-def _read(spec: DatasetSpec) -> Loaded:
+def _read(spec: DatasetSpec, download: bool) -> Loaded:
     if spec.resize not in RESIZERS:
         raise UserError(*unknown_name(f"dataset '{spec.name}': resize", spec.resize, RESIZERS))
     kind, _, place = spec.source.partition(":")
@@ -146,7 +147,9 @@ def _read(spec: DatasetSpec) -> Loaded:
         )
     read = _NAMED.get(kind) if not place else _PLACED.get(kind)
     if kind in TORCHVISION and not place:
-        read = _read_torchvision
+        from benchmark.data.named_sets import read_named_set
+
+        return read_named_set(kind, spec.shape, download=download)
     if kind in RECIPES and not place:
         read = _read_recipe
     if read is None:
@@ -170,17 +173,11 @@ def _read_digits(spec: DatasetSpec) -> Loaded:
     return read_digits(spec.size or _DEFAULT_SIZE["digits"])
 
 
-def _read_torchvision(spec: DatasetSpec) -> Loaded:
-    from benchmark.data.named_sets import read_named_set
-
-    return read_named_set(spec.source, spec.shape)
-
-
 def _read_recipe(spec: DatasetSpec) -> Loaded:
     size = spec.size or _RECIPE_SIZE
     folder = packed_place(spec.source, size)
     if not (folder / "pack.json").is_file():
-        raise UserError(
+        raise MissingData(
             f"dataset '{spec.name}': '{spec.source}' is not prepared, {folder} is no pack",
             f"bench data prepare {spec.source} --source PATH --size {size} (BENCH_DATA names another folder)",
         )

@@ -12,14 +12,14 @@ from benchmark.data.decoding import Images, Shape
 from benchmark.data.loaded import Labels, Loaded
 from benchmark.data.names import TORCHVISION, data_root
 from benchmark.data.sources import fit_arrays
-from benchmark.errors import UserError
+from benchmark.errors import MissingData
 
 
-def read_named_set(name: str, shape: Shape) -> Loaded:
-    """Read both splits of a set. Raises UserError, when it is not there and cannot be downloaded."""
+def read_named_set(name: str, shape: Shape, *, download: bool) -> Loaded:
+    """Read both splits of a set. Raises MissingData when it is neither there nor to be had."""
     about = TORCHVISION[name]
-    pool = _split(name, dict(about.train))
-    test = _split(name, dict(about.test))
+    pool = _split(name, dict(about.train), download)
+    test = _split(name, dict(about.test), download)
     classes = getattr(pool, "classes", None) or [str(i) for i in range(10)]
     return Loaded(
         fit_arrays(_images(pool), shape),
@@ -30,19 +30,21 @@ def read_named_set(name: str, shape: Shape) -> Loaded:
     )
 
 
-def _split(name: str, split: dict[str, object]) -> Any:
+def _split(name: str, split: dict[str, object], download: bool) -> Any:
     from torchvision import datasets
 
     make, folder = getattr(datasets, TORCHVISION[name].class_name), data_root() / "torchvision"
     with contextlib.suppress(RuntimeError, FileNotFoundError):  # what torchvision raises for "not there"
         return make(folder, download=False, **split)
+    if not download:
+        raise MissingData(f"data set '{name}' is not in {folder}", f"run `bench data prepare {name}`")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with contextlib.redirect_stdout(sys.stderr):
             return make(folder, download=True, **split)
     except Exception as error:  # no network, a mirror that is gone, a damaged archive, a full disk
         first = " ".join(str(error).split())[:200]
-        raise UserError(
+        raise MissingData(
             f"data set '{name}' is not in {folder} and cannot be downloaded ({first})",
             f"run `bench data prepare {name}` where there is a network, or copy that folder; "
             "BENCH_DATA names another",

@@ -13,23 +13,26 @@ class TorchvisionSet:
 
     class_name: str
     about: str
+    shape: tuple[int, int]  # side in pixels, channels
     train: tuple[tuple[str, object], ...] = (("train", True),)
     test: tuple[tuple[str, object], ...] = (("train", False),)
 
 
-def _by_split(class_name: str, about: str) -> TorchvisionSet:
-    return TorchvisionSet(class_name, about, (("split", "train"),), (("split", "test"),))
+def _by_split(class_name: str, about: str, shape: tuple[int, int]) -> TorchvisionSet:
+    return TorchvisionSet(class_name, about, shape, (("split", "train"),), (("split", "test"),))
 
 
 TORCHVISION: dict[str, TorchvisionSet] = {
-    "mnist": TorchvisionSet("MNIST", "60,000 + 10,000 handwritten digits, 28x28 grey"),
-    "fashion_mnist": TorchvisionSet("FashionMNIST", "60,000 + 10,000 articles of clothing, 28x28 grey"),
-    "kmnist": TorchvisionSet("KMNIST", "60,000 + 10,000 cursive Japanese letters, 28x28 grey"),
-    "usps": TorchvisionSet("USPS", "7,291 + 2,007 digits from envelopes, 16x16 grey"),
-    "cifar10": TorchvisionSet("CIFAR10", "50,000 + 10,000 photographs of 10 classes, 32x32"),
-    "cifar100": TorchvisionSet("CIFAR100", "50,000 + 10,000 photographs of 100 classes, 32x32"),
-    "svhn": _by_split("SVHN", "73,257 + 26,032 house numbers, 32x32"),
-    "stl10": _by_split("STL10", "5,000 + 8,000 photographs of 10 classes, 96x96"),
+    "mnist": TorchvisionSet("MNIST", "60,000 + 10,000 handwritten digits, 28x28 grey", (28, 1)),
+    "fashion_mnist": TorchvisionSet(
+        "FashionMNIST", "60,000 + 10,000 articles of clothing, 28x28 grey", (28, 1)
+    ),
+    "kmnist": TorchvisionSet("KMNIST", "60,000 + 10,000 cursive Japanese letters, 28x28 grey", (28, 1)),
+    "usps": TorchvisionSet("USPS", "7,291 + 2,007 digits from envelopes, 16x16 grey", (16, 1)),
+    "cifar10": TorchvisionSet("CIFAR10", "50,000 + 10,000 photographs of 10 classes, 32x32", (32, 3)),
+    "cifar100": TorchvisionSet("CIFAR100", "50,000 + 10,000 photographs of 100 classes, 32x32", (32, 3)),
+    "svhn": _by_split("SVHN", "73,257 + 26,032 house numbers, 32x32", (32, 3)),
+    "stl10": _by_split("STL10", "5,000 + 8,000 photographs of 10 classes, 96x96", (96, 3)),
 }
 EMBEDDED = {
     "digits": "1,797 real handwritten digits of scikit-learn, 8x8 grey, enlarged to `size` (16)",

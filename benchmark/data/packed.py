@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmark.data.decoding import Shape
 from benchmark.data.loaded import Loaded, Rows
-from benchmark.errors import UserError
+from benchmark.errors import MissingData, UserError
 
 FORMAT = 1
 _PREPARE = "bench data prepare packs images"
@@ -53,7 +53,7 @@ def about_pack(folder: Path) -> dict[str, Any]:
         about = json.loads((folder / "pack.json").read_text())
         size = (folder / "images.u8").stat().st_size
     except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: holds no packed images ({error})", _PREPARE) from error
+        raise MissingData(f"{folder}: holds no packed images ({error})", _PREPARE) from error
     if about.get("format") != FORMAT:
         hint = f"this version reads format {FORMAT}; pack the images again"
         raise UserError(f"{folder}: has pack format {about.get('format')}", hint)

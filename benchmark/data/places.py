@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from benchmark.data.decoding import UnusableImage
-from benchmark.errors import UserError
+from benchmark.errors import MissingData, UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 SHOWN = 20  # names in a message; the rest is a count
@@ -37,7 +37,7 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         if not root.is_dir():
-            raise UserError(f"{root}: no such folder", "folder:PATH must name a folder of images")
+            raise MissingData(f"{root}: no such folder", "folder:PATH must name a folder of images")
         self.root, self.label = root, str(root)
         self.names: list[str] = []
         self.bad: list[Bad] = []
@@ -94,7 +94,7 @@ class Zip:
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
-            raise UserError(f"{path}: no such file", "zip:PATH must name a zip archive of images")
+            raise MissingData(f"{path}: no such file", "zip:PATH must name a zip archive of images")
         self.path, self.label = path, str(path)
         self.bad: list[Bad] = []
         self.ignored: Counter[str] = Counter()

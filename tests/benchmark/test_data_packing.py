@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -21,6 +22,10 @@ from benchmark.data.packed import about_pack, names_of
 from benchmark.data.packing import pack, verify
 from benchmark.data.places import Folder, Zip
 from benchmark.errors import UserError
+from benchmark.plan import plan_trials
+from benchmark.records import Store
+from benchmark.suite import load_suite
+from benchmark.trial import run_trial
 
 
 def image(seed: int, size: int = 40, mode: str = "RGB") -> bytes:
@@ -42,8 +47,6 @@ def spec(source: str, **settings: object) -> DatasetSpec:
 
 
 def bench(*arguments: object, data: Path) -> subprocess.CompletedProcess[str]:
-    import os
-
     command = [sys.executable, "-m", "benchmark.cli", *map(str, arguments)]
     environment = {**os.environ, "BENCH_DATA": str(data)}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
@@ -238,3 +241,20 @@ def test_reading_a_budget_back_is_quick(tmp_path: Path) -> None:
     start = time.process_time()
     assert data.train[rows].shape == (1000, 256, 256, 3)
     assert time.process_time() - start < 1
+
+
+def test_a_trial_on_packed_images_is_the_trial_on_the_folder(tmp_path: Path, suite_text: str) -> None:
+    fill(tmp_path / "images", 60, size=16)
+    pack(Folder(tmp_path / "images"), tmp_path / "pack", Shape(16), processes=1)
+    dataset = "{name: digits, source: digits, size: 16, heldout: 40}"
+    assert dataset in suite_text
+    trials = []
+    for source in ("folder:images", "packed:pack"):
+        (tmp_path / "a.yaml").write_text(suite_text.replace(dataset, f"{{name: mine, source: '{source}'}}"))
+        trials.append(plan_trials(load_suite(tmp_path / "a.yaml"))[0])
+    assert trials[0].id == trials[1].id  # so a record made from one counts for the other
+    record, _ = run_trial(
+        trials[1], Store(tmp_path / "runs"), device="cpu", threads=1, progress=lambda stage, step, of: None
+    )
+    assert record["status"] == "done"
+    assert record["pool_images"] == 48

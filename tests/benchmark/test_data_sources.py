@@ -83,6 +83,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr(urllib.request, "urlopen", refuse)
     monkeypatch.setenv("BENCH_DATA", str(tmp_path))
+    load_dataset.cache_clear()
     return tmp_path / "torchvision"
 
 

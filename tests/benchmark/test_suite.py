@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.cost import plan_for_cost
 from benchmark.errors import UserError
 from benchmark.plan import Trial, plan_trials
 from benchmark.suite import load_suite
@@ -154,13 +155,9 @@ def test_validation_images_come_out_of_the_budget(tmp_path: Path, suite_text: st
     "path", sorted((Path(__file__).parents[2] / "suites").glob("*.yaml")), ids=lambda p: p.stem
 )
 def test_the_suites_that_come_along_are_valid(path: Path) -> None:
-    suite = load_suite(path)
-    try:
-        assert plan_trials(suite)
-    except UserError as error:
-        if "no such file" not in str(error):
-            raise
-        pytest.skip(f"SKIPPED LOUDLY: {error.message}")
+    """With stand-ins for data sets that are not here, so that all of them are checked everywhere."""
+    trials, _ = plan_for_cost(load_suite(path))
+    assert trials
 
 
 def test_a_named_space_stands_for_its_numbers_and_single_ones_can_be_changed(

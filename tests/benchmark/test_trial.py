@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmark.data import load_dataset
 from benchmark.plan import Trial, plan_trials
 from benchmark.records import Store
 from benchmark.suite import load_suite
@@ -173,3 +174,17 @@ def test_leakage_is_measured_for_every_strategy_with_one_judge(
         for name in record["leak_operations"]:
             value, reason = record[f"leak_{name}"], record.get(f"leak_{name}_null_reason")
             assert (value is None) == (reason is not None)
+
+
+def test_a_record_says_which_images_were_its_budget(tmp_path: Path, suite_text: str) -> None:
+    trial = trials_of(tmp_path / "a.yaml", suite_text)["none"]
+    record = attempt(trial, tmp_path / "runs")
+    pool = load_dataset(trial.dataset).train
+    assert record["pool_images"] == len(pool)
+    rows = record["budget_indices"]
+    assert len(set(rows)) == trial.budget == len(rows)  # type: ignore[call-overload, arg-type]
+    order = np.random.default_rng(record["budget_order_seed"]).permutation(record["pool_images"])
+    assert order[: trial.budget].tolist() == rows
+    images = np.load(tmp_path / "runs" / "artifacts" / trial.id / "images.npz")
+    budget = {image.tobytes() for image in pool[rows]}
+    assert all(image.tobytes() in budget for image in images["nearest_train"])

@@ -1,0 +1,185 @@
+"""What a suite costs: hours and disk, from the measured cost of a few steps (no torch, no Ray).
+
+`benchmark.probe` measures, this file multiplies. Left out, because a probe cannot know them: waiting for
+other trials of the machine, torch.compile's first minutes, the leakage probes of a data set, and its packing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.data import Dataset
+from benchmark.data.names import TORCHVISION
+from benchmark.errors import UserError
+from benchmark.plan import Trial, plan_trials
+from benchmark.progress import codes_group
+from benchmark.suite import DatasetEntry, Suite
+
+_RECIPE_SIZE, _RECIPE_HELDOUT = 256, 500  # where a suite does not say
+_EVALUATED = 96  # images of each split looked at by an evaluation of the stage prior (pcvq2.prior_stage)
+_LIKELIHOOD_IMAGES = 2000  # training images scored at the end, at the most (benchmark.trial)
+_KEPT_IMAGES = 160  # in a trial's artifacts, about
+_RECORD_BYTES = 100_000
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What one kind of trial costs on one machine, measured alone on it."""
+
+    device: str
+    synthetic: bool  # the images were not here; noise of their shape was used
+    codes_step_seconds: float
+    prior_step_seconds: float
+    evaluation_image_seconds: float  # one image's rate in the learning curve
+    sample_image_seconds: float
+    likelihood_image_seconds: float
+    feature_image_seconds: float
+    model_bytes: int
+    codes_bytes: int  # an auto-encoder's weights, kept once for all trials that share it
+    checkpoint_bytes: int  # while a trial runs
+    peak_memory_bytes: int | None  # of the GPU; None on a CPU
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a suite costs, in hours of one device that a trial has to itself."""
+
+    trials: int
+    auto_encoders: int
+    codes_hours: float
+    prior_hours: float
+    sampling_hours: float
+    scoring_hours: float
+    disk_bytes: int  # what stays
+    checkpoint_bytes: int  # of one running trial, gone when it ends
+
+    @property
+    def hours(self) -> float:
+        """Return all hours."""
+        return self.codes_hours + self.prior_hours + self.sampling_hours + self.scoring_hours
+
+
+def kind_of(trial: Trial) -> str:
+    """Name what decides a trial's cost per step and image: sizes and batches, not steps or seeds."""
+    model = trial.model.to_dict()
+    for stage in ("codes_stage", "prior_stage"):
+        model[stage] = {k: model[stage][k] for k in ("batch", "micro_batch", "compile")}
+    for part in ("vqvae", "prior"):
+        model[part] = {k: v for k, v in model[part].items() if k not in ("conditions", "dropout")}
+    model.pop("selection")
+    text = json.dumps([model, trial.extractor], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def plan_for_cost(suite: Suite) -> tuple[list[Trial], list[str]]:
+    """Resolve a suite's trials, with stand-ins for images that are not here; name those data sets."""
+    absent: list[str] = []
+
+    def stand_in(suite: Suite, entry: DatasetEntry) -> Dataset:
+        absent.append(entry.name)
+        return _stand_in(suite, entry)
+
+    trials = plan_trials(suite, stand_in)
+    return list({trial.id: trial for trial in trials}.values()), absent
+
+
+def _stand_in(suite: Suite, entry: DatasetEntry) -> Dataset:
+    """Return a data set of the right shape that takes no memory."""
+    known = TORCHVISION[entry.source].shape if entry.source in TORCHVISION else (_RECIPE_SIZE, 3)
+    side, heldout = entry.size or known[0], entry.heldout or _RECIPE_HELDOUT
+    black = np.zeros(1, dtype=np.uint8)
+    shape = (side, side, entry.channels or known[1])
+    pool = np.broadcast_to(black, (max(suite.settings.budgets), *shape))
+    return Dataset(entry.name, pool, np.broadcast_to(black, (heldout, *shape)), f"absent-{entry.name}")
+
+
+def estimate_cost(trials: Sequence[Trial], probes: Mapping[str, Probe]) -> Cost:
+    """Add up trials from the probes of their kinds. Raises UserError when a kind was not probed."""
+    seconds = {"codes": 0.0, "prior": 0.0, "sampling": 0.0, "scoring": 0.0}
+    groups: set[object] = set()
+    disk = checkpoint = auto_encoders = 0
+    for trial in trials:
+        probe = probes.get(kind_of(trial))
+        if probe is None:
+            raise UserError(f"{trial.title}: its kind of trial was not probed", "run bench probe again")
+        group = codes_group(trial)
+        if group is None or group not in groups:
+            auto_encoders += 1
+            seconds["codes"] += trial.model.codes_stage.steps * probe.codes_step_seconds
+            disk += probe.codes_bytes if group is not None else 0
+            groups.add(group)
+        seconds["prior"] += _prior_seconds(trial, probe)
+        seconds["sampling"] += trial.samples * probe.sample_image_seconds
+        seconds["scoring"] += _scoring_seconds(trial, probe)
+        pixels = trial.model.size**2 * trial.model.channels
+        disk += probe.model_bytes + _KEPT_IMAGES * pixels + _RECORD_BYTES
+        checkpoint = max(checkpoint, probe.checkpoint_bytes)
+    hours = {f"{name}_hours": value / 3600 for name, value in seconds.items()}
+    return Cost(len(trials), auto_encoders, **hours, disk_bytes=disk, checkpoint_bytes=checkpoint)
+
+
+def _prior_seconds(trial: Trial, probe: Probe) -> float:
+    stage, learned = trial.model.prior_stage, trial.budget - trial.validation_images
+    watched = min(_EVALUATED, learned) + min(_EVALUATED, trial.validation_images)
+    images = stage.evaluations * (watched + min(_EVALUATED, trial.samples))
+    images += stage.observations * watched if trial.validation_images else 0
+    return stage.steps * probe.prior_step_seconds + images * probe.evaluation_image_seconds
+
+
+def _scoring_seconds(trial: Trial, probe: Probe) -> float:
+    """Count as many held-out images as samples: a trial does not say how many there are."""
+    likelihoods = min(_LIKELIHOOD_IMAGES, trial.budget) + trial.samples
+    features = 3 * trial.samples + trial.budget  # held-out, reconstructed and sampled ones; the budget
+    return likelihoods * probe.likelihood_image_seconds + features * probe.feature_image_seconds
+
+
+def cost_lines(cost: Cost, probes: Mapping[str, Probe], absent: Sequence[str]) -> Iterator[str]:
+    """Yield an estimate as text."""
+    for probe in probes.values():
+        steps = f"{_short(probe.codes_step_seconds)} in codes, {_short(probe.prior_step_seconds)} in prior"
+        memory = (
+            f"; {probe.peak_memory_bytes / 2**30:.1f} GiB of its memory" if probe.peak_memory_bytes else ""
+        )
+        sample = _short(probe.sample_image_seconds)
+        yield f"measured on {probe.device}: a step takes {steps}, a sample {sample}{memory}"
+    if absent:
+        yield f"not here, so noise of their shape was used: {', '.join(absent)}"
+    yield f"{cost.trials} trials, {cost.auto_encoders} auto-encoders to train"
+    for name in ("codes", "prior", "sampling", "scoring"):
+        yield f"  {name:<9}{getattr(cost, f'{name}_hours'):10.2f} h"
+    device = next(iter(probes.values())).device
+    yield f"  in all   {cost.hours:10.2f} h of one {device}, each trial alone on it"
+    yield (
+        f"disk: {cost.disk_bytes / 2**30:.2f} GiB stay; "
+        f"checkpoints take {cost.checkpoint_bytes / 2**30:.2f} GiB per running trial"
+    )
+
+
+def _short(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 0.1 else f"{1000 * seconds:.1f} ms"
+
+
+def probes_path(runs: Path, suite: str) -> Path:
+    """Return where a suite's probes are kept."""
+    return runs / "cost" / f"{suite}.json"
+
+
+def write_probes(path: Path, probes: Mapping[str, Probe]) -> None:
+    """Keep probes, so that an estimate need not measure again."""
+    from benchmark.records import write_atomic
+
+    write_atomic(path, json.dumps({kind: asdict(probe) for kind, probe in probes.items()}, indent=1).encode())
+
+
+def read_probes(path: Path) -> dict[str, Probe]:
+    """Return kept probes by kind; none when there are none."""
+    try:
+        return {kind: Probe(**values) for kind, values in json.loads(path.read_text()).items()}
+    except (FileNotFoundError, ValueError, TypeError):
+        return {}

@@ -1,0 +1,168 @@
+"""Measure what a trial costs here: a few steps of every stage of the real model, then samples and scores."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.cost import Probe, kind_of
+from benchmark.data import budget_indices, load_dataset
+from benchmark.environment import processor
+from benchmark.errors import UserError
+from benchmark.plan import Trial
+from benchmark.views import Views
+from pcvq2 import PCVQ2
+from pcvq2.config import PCVQ2Config
+from pcvq2.randomness import derive_seed
+from pcvq2.training import Progress
+
+_IMAGES = 96  # used for training, evaluating and scoring; more would not change the cost of a step
+_SAMPLES = {"cuda": 256, "cpu": 4}
+
+
+def probe_trials(
+    trials: Sequence[Trial],
+    absent: Sequence[str],
+    *,
+    device: str,
+    threads: int,
+    steps: int,
+    progress: Progress,
+) -> dict[str, Probe]:
+    """Probe one trial of each kind, the one whose strategy augments most stages."""
+    chosen: dict[str, Trial] = {}
+    for trial in sorted(trials, key=lambda one: len(one.strategy.stages) * (one.strategy.name != "none")):
+        chosen[kind_of(trial)] = trial
+    return {
+        kind: probe_trial(trial, trial.dataset.name in absent, device, threads, steps, progress)
+        for kind, trial in chosen.items()
+    }
+
+
+def probe_trial(
+    trial: Trial, synthetic: bool, device: str, threads: int, steps: int, progress: Progress
+) -> Probe:
+    """Run `steps` of each stage, sample, and score, timing each. Raises UserError when memory runs out."""
+    torch.set_num_threads(threads)
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    images = _images(trial, synthetic).to(device)
+    try:
+        return _measure(trial, synthetic, images, steps, progress)
+    except torch.OutOfMemoryError as error:
+        first = str(error).partition(". ")[0]
+        raise UserError(
+            f"{trial.title}: does not fit into this GPU ({first})",
+            "lower training.codes.batch, or training.prior.micro_batch, which changes no result",
+        ) from error
+
+
+def _measure(trial: Trial, synthetic: bool, images: Tensor, steps: int, progress: Progress) -> Probe:
+    device = images.device
+    model = PCVQ2(_shortened(trial, steps), seed=0, device=device)
+    marks: dict[str, list[float]] = {"codes": [], "prior": []}
+
+    def mark(stage: str, step: int, of: int) -> None:
+        _finish(device)
+        marks[stage].append(time.perf_counter())
+        progress(stage, step, of)
+
+    augments = trial.strategy.name != "none"
+    stages = trial.strategy.stages if augments else ()
+    views = Views(trial, derive_seed(0, "probe"))
+    model.fit(images, views, heldout=images, augmented_stages=stages, progress=mark)
+    codes, prior = (_step_seconds(marks[stage]) for stage in ("codes", "prior"))
+    evaluation = max(0.0, marks["prior"][-1] - marks["prior"][-2] - prior)  # it comes with the last step
+    count = min(trial.samples, _SAMPLES[device.type])
+    progress("sampling", 0, 1)
+    sampling = _timed(device, lambda: model.sample(count))
+    progress("scoring", 0, 1)
+    likelihood = _timed(device, lambda: (model.bits_per_dim(images), model.reconstruct(images)))
+    features = _features_seconds(trial, images)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(folder)
+        model_bytes = sum(path.stat().st_size for path in Path(folder).iterdir())
+    return Probe(
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
+        synthetic=synthetic,
+        codes_step_seconds=codes,
+        prior_step_seconds=prior,
+        evaluation_image_seconds=evaluation / (2 * len(images)),
+        sample_image_seconds=sampling / count,
+        likelihood_image_seconds=likelihood / len(images),
+        feature_image_seconds=features / len(images),
+        model_bytes=model_bytes,
+        codes_bytes=_bytes_of(model.vqvae),
+        checkpoint_bytes=2
+        * 4
+        * _bytes_of(model.prior),  # two files of weights, their mean, Adam's two moments
+        peak_memory_bytes=torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None,
+    )
+
+
+def _shortened(trial: Trial, steps: int) -> PCVQ2Config:
+    model = trial.model
+    return replace(
+        model,
+        codes_stage=replace(model.codes_stage, steps=steps),
+        prior_stage=replace(model.prior_stage, steps=steps, evaluations=1, observations=1),
+        selection="last",
+    )
+
+
+def _images(trial: Trial, synthetic: bool) -> Tensor:
+    """Return a few images of the budget, or noise of their shape: uint8 (N, C, H, W)."""
+    count = min(_IMAGES, trial.budget)
+    if not synthetic:
+        dataset = load_dataset(trial.dataset)
+        pixels = dataset.train[budget_indices(dataset, count, 0)]
+        return torch.from_numpy(pixels.transpose(0, 3, 1, 2).copy())
+    generator = torch.Generator().manual_seed(0)
+    size = trial.model.size
+    coarse = torch.rand(count, trial.model.channels, 8, 8, generator=generator)
+    smooth = nn.functional.interpolate(coarse, size=(size, size), mode="bilinear")
+    return (smooth * 255).round().to(torch.uint8)
+
+
+def _step_seconds(marks: Sequence[float]) -> float:
+    """Return the median step of the second half, the last left out: the first ones warm up."""
+    between = [after - before for before, after in itertools.pairwise(marks)][:-1]
+    return statistics.median(between[len(between) // 2 :])
+
+
+def _features_seconds(trial: Trial, images: Tensor) -> float:
+    """Time the suite's extractor; the random network stands in where its weights are missing."""
+    from benchmark.metrics.extractors import load_extractor
+
+    pixels = images.permute(0, 2, 3, 1).cpu().numpy()
+    try:
+        extractor = load_extractor(trial.extractor, channels=trial.model.channels, device=str(images.device))
+    except UserError:
+        extractor = load_extractor("random", channels=trial.model.channels, device=str(images.device))
+    extractor.fit(pixels)
+    return _timed(images.device, lambda: extractor(pixels))
+
+
+def _timed(device: torch.device, call: Callable[[], object]) -> float:
+    _finish(device)
+    start = time.perf_counter()
+    call()
+    _finish(device)
+    return time.perf_counter() - start
+
+
+def _finish(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _bytes_of(module: nn.Module) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in module.state_dict().values())

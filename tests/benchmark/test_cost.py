@@ -1,0 +1,157 @@
+"""What a suite costs: planned without its images, probed on the real model, multiplied out."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmark.cost import Probe, estimate_cost, kind_of, plan_for_cost, read_probes
+from benchmark.data import load_dataset
+from benchmark.data.decoding import Shape
+from benchmark.data.packing import pack
+from benchmark.data.places import Folder
+from benchmark.data.recipes import select
+from benchmark.errors import UserError
+from benchmark.plan import plan_trials
+from benchmark.probe import probe_trials
+from benchmark.records import Store
+from benchmark.suite import load_suite
+from benchmark.trial import run_trial
+
+SUITES = Path(__file__).parents[2] / "suites"
+PROBE = Probe(
+    device="a test",
+    synthetic=True,
+    codes_step_seconds=2.0,
+    prior_step_seconds=3.0,
+    evaluation_image_seconds=0.0,
+    sample_image_seconds=1.0,
+    likelihood_image_seconds=0.0,
+    feature_image_seconds=0.0,
+    model_bytes=1000,
+    codes_bytes=10,
+    checkpoint_bytes=7,
+    peak_memory_bytes=None,
+)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_cached() -> None:
+    """Each test names data of its own by $BENCH_DATA."""
+    load_dataset.cache_clear()
+
+
+def faces(folder: Path, count: int, name: str) -> Path:
+    """Stub images in the layout of a recipe's distribution."""
+    for i in range(count):
+        if name == "ffhq":
+            path = folder / "images1024x1024" / "00000" / f"{i:05}.png"
+        else:
+            path = folder / ("train" if i % 7 else "test") / "cat" / f"{i:05}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(i).integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
+    return folder
+
+
+def test_the_papers_suite_plans_on_prepared_stubs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path))
+    for name in ("ffhq", "afhqv2-cat"):
+        place = Folder(faces(tmp_path / f"raw-{name}", 28, name))
+        split = select(name, place, any_count=True).split
+        pack(place, tmp_path / f"{name}-256", Shape(256), split=split, processes=1)
+    text = (SUITES / "paper.yaml").read_text()
+    assert "budgets: [1000, 5000]" in text
+    (tmp_path / "paper.yaml").write_text(text.replace("budgets: [1000, 5000]", "budgets: [10, 20]"))
+    trials = plan_trials(load_suite(tmp_path / "paper.yaml"))
+    assert len(trials) == 60
+    assert {trial.model.size for trial in trials} == {256}
+    assert {trial.dataset.name for trial in trials} == {"ffhq", "afhqv2-cat"}
+    assert all(len(trial.fingerprint) == 16 for trial in trials)
+
+
+def test_the_papers_suite_plans_without_its_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path))
+    suite = load_suite(SUITES / "paper.yaml")
+    trials, absent = plan_for_cost(suite)
+    assert absent == ["ffhq", "afhqv2-cat"]
+    assert len(trials) == 60
+    with pytest.raises(UserError, match=r"paper\.yaml:\d+: dataset 'ffhq': 'ffhq' is not prepared"):
+        plan_trials(suite)
+
+
+def test_every_choice_of_ours_is_marked_in_the_papers_suite() -> None:
+    text = (SUITES / "paper.yaml").read_text()
+    for key in ("budgets:", "seeds:", "strategies:", "augmentation_space:", "training:", "model:"):
+        (line,) = [line for line in text.splitlines() if line.startswith(key)]
+        assert "ours" in line, line
+
+
+def test_the_small_suite_plans_without_a_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path))
+    trials, absent = plan_for_cost(load_suite(SUITES / "small_color.yaml"))
+    assert absent == ["cats"]
+    assert len(trials) == 72
+    assert not (tmp_path / "torchvision").exists()
+    assert len({kind_of(trial) for trial in trials}) == 1
+
+
+def test_an_estimate_adds_up(suite_file: Path) -> None:
+    suite_file.write_text(suite_file.read_text().replace("seeds: [0]", "seeds: [0, 1]"))
+    trials, absent = plan_for_cost(load_suite(suite_file))
+    assert absent == []
+    (kind,) = {kind_of(trial) for trial in trials}
+    cost = estimate_cost(trials, {kind: PROBE})
+    assert (cost.trials, cost.auto_encoders) == (4, 2)  # two strategies of a seed share one
+    assert cost.codes_hours == pytest.approx(2 * 6 * 2.0 / 3600)
+    assert cost.prior_hours == pytest.approx(4 * 6 * 3.0 / 3600)
+    assert cost.sampling_hours == pytest.approx(4 * 40 * 1.0 / 3600)
+    assert cost.hours == pytest.approx(cost.codes_hours + cost.prior_hours + cost.sampling_hours)
+    assert cost.disk_bytes > 4 * 1000 + 2 * 10
+    twice = estimate_cost(trials, {kind: replace(PROBE, prior_step_seconds=6.0)})
+    assert twice.prior_hours == pytest.approx(2 * cost.prior_hours)
+    with pytest.raises(UserError, match="was not probed"):
+        estimate_cost(trials, {})
+
+
+def test_a_probe_predicts_what_a_trial_takes(suite_file: Path, tmp_path: Path) -> None:
+    text = suite_file.read_text().replace("steps: 6, batch: 8", "steps: 60, batch: 8")
+    suite_file.write_text(text)
+    trials, absent = plan_for_cost(load_suite(suite_file))
+    silent = lambda stage, step, of: None  # noqa: E731
+    probes = probe_trials(trials, absent, device="cpu", threads=1, steps=20, progress=silent)
+    (probe,) = probes.values()
+    assert probe.synthetic is False
+    record, _ = run_trial(trials[0], Store(tmp_path / "runs"), device="cpu", threads=1, progress=silent)
+    cost = estimate_cost(trials[:1], probes)
+    assert 0.2 < cost.prior_hours * 3600 / record["prior_seconds"] < 5  # other load moves both
+    assert 0.2 < cost.codes_hours * 3600 / record["codes_seconds"] < 5
+    folder = tmp_path / "runs" / "models" / trials[0].id
+    assert probe.model_bytes == pytest.approx(sum(p.stat().st_size for p in folder.iterdir()), rel=0.05)
+
+
+def test_bench_probe_works_without_the_images_and_says_so(suite_file: Path, tmp_path: Path) -> None:
+    dataset = "{name: digits, source: digits, size: 16, heldout: 40}"
+    text = suite_file.read_text()
+    assert dataset in text
+    suite_file.write_text(text.replace(dataset, "{name: cats, source: cifar10, classes: [cat], size: 16}"))
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmark.cli", "probe", str(suite_file), "--steps", "4"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "BENCH_DATA": str(tmp_path / "data")},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "not here, so noise of their shape was used: cats" in done.stdout
+    assert "2 trials, 1 auto-encoders to train" in done.stdout
+    assert "h of one" in done.stdout
+    assert "disk: " in done.stdout
+    assert len(read_probes(tmp_path / "runs" / "cost" / "tiny.json")) == 1
