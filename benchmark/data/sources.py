@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import zipfile
 from collections.abc import Callable, Iterable
@@ -30,9 +31,12 @@ def read_digits(size: int) -> Images:
 
     Source: E. Alpaydin, C. Kaynak (1998), *Optical Recognition of Handwritten Digits*, UCI.
     """
-    from sklearn.datasets import load_digits
-
-    levels = (load_digits().images * (255 / 16)).round().astype(np.uint8)
+    # read from its file: importing scikit-learn takes most of a second, which every `bench run` would pay
+    package = importlib.util.find_spec("sklearn")
+    assert package is not None
+    assert package.origin is not None
+    rows = np.loadtxt(Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=",")
+    levels = (rows[:, :64].reshape(-1, 8, 8) * (255 / 16)).round().astype(np.uint8)
     resized = [Image.fromarray(d).resize((size, size), Image.Resampling.BILINEAR) for d in levels]
     return np.stack([np.asarray(image) for image in resized])[..., None]
 
