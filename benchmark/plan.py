@@ -77,7 +77,7 @@ class Trial:
             "validation_images": self.validation_images,
             # `none` draws nothing, so suites with different spaces share it
             "space": space if augments else None,
-            "model": json.loads(json.dumps(self.model.to_dict())),
+            "model": _plain(self.model),
             "evaluation": {
                 **self._extractor(),
                 "samples": self.samples,
@@ -103,6 +103,12 @@ class Trial:
     def title(self) -> str:
         """Return a short name for people."""
         return f"{self.dataset.name}/{self.budget}/{self.strategy.label}/seed{self.seed}"
+
+
+@functools.lru_cache(maxsize=64)
+def _plain(config: PCVQ2Config) -> dict[str, Any]:
+    """Return a configuration as JSON values; many trials share one."""
+    return json.loads(json.dumps(config.to_dict()))
 
 
 StandIn = Callable[[Suite, DatasetEntry], Dataset]

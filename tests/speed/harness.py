@@ -1,6 +1,6 @@
-"""What the harness costs beside the trials it runs: `python tests/speed/harness.py` (a table for `make speed`).
+"""What the harness costs beside the trials it runs: `python tests/speed/harness.py` prints a table.
 
-1. A suite against the bare loop over the same trials on the same cores (`--trials`, `--seconds` set its size).
+1. A suite against the bare loop over the same trials on the same cores (`--trials`, `--seconds`: its size).
 2. 1,000 empty trials against the plainest Ray Tune script that runs as many.
 3. `bench run` on a finished suite of 10,000 records: seconds, and memory of the driver.
 """
