@@ -102,7 +102,7 @@ def run_trial(
     scoring_start = time.perf_counter()
     progress("scoring", 0, 1)
     scores, artifacts = _score(trial, subset[:learned], dataset.heldout, samples, reconstructions, device)
-    scores |= _leakage(trial, heldout, samples, store)
+    scores |= _leakage(trial, heldout, samples, store) | _truth(trial, samples)
     record = heading(trial) | {"status": "done", "trial": trial.resolved()} | scores
     record |= _likelihood(model, train, heldout) | _codes(model, heldout)
     record |= _reconstruction(model, train, heldout, reconstructions)
@@ -181,6 +181,16 @@ def _leakage(trial: Trial, heldout: Tensor, samples: Tensor, store: Store) -> Re
     probing = derive_seed(trial.fingerprint, "leakage")  # one judge for all trials of a dataset and space
     judge = build_judge(heldout, trial.space, seed=probing % 2**31, folder=store.probes)
     return leakage_scores(judge, samples, seed=seed_for(trial, "leakage") % 2**31)
+
+
+def _truth(trial: Trial, samples: Tensor) -> Record:
+    """Return what of the samples the known distribution of `shapes` never draws."""
+    if trial.dataset.source != "shapes" or trial.model.channels != 3:
+        return {}
+    from benchmark.data.shape_reading import impossible_shares, read_figures
+
+    shares = impossible_shares(read_figures(_to_numpy(samples)))
+    return {f"impossible_{name}": share for name, share in shares.items()}
 
 
 def _likelihood(model: PCVQ2, train: Tensor, heldout: Tensor) -> Record:

@@ -16,6 +16,7 @@ from benchmark.data.shapes import KINDS, LAWS, SIZE, Floats, coverage, hue_of
 
 _TOLERANCE = {"x": 0.5, "y": 0.5, "angle": 4.0, "scale": 0.3, "hue": 8.0}  # well above the reading's error
 _STEPS = np.array([0.05, 0.05, 0.5, 0.05], dtype=np.float32)  # of the numerical derivative
+_UNEXPLAINED = 0.5  # of an image's contrast: noise of 12 levels over a figure leaves 0.1 or so
 _NOISE = 0.3  # a pixel with less of the figure does not count in the moments
 _REFINEMENTS, _BATCH = 4, 200
 
@@ -31,7 +32,8 @@ class Reading:
     angle: Floats  # degrees, clockwise, -180 to 180
     scale: Floats
     hue: Floats  # degrees, 0 to 360
-    residual: Floats  # root mean square of pixel levels 0..255 that the best figure leaves unexplained
+    residual: Floats  # root mean square of pixel levels 0..255 that the best figure leaves
+    unexplained: Floats  # the same as a share of all that is not plain ground, 0 to 1
 
 
 def read_figures(images: Images) -> Reading:
@@ -44,9 +46,13 @@ def impossible_shares(reading: Reading) -> dict[str, float]:
     """Return, by property, the share of images that the law of `shapes` never draws.
 
     x, y, angle, scale and hue count when they lie outside their range by more than the reading's tolerance;
-    flip counts mirrored figures. All are 0 for images drawn by the law.
+    flip counts mirrored figures; figure counts images that no figure explains, whose other properties are
+    therefore noise. All are 0 for images drawn by the law.
     """
-    shares = {"flip": float((reading.hand < 0).mean())}
+    shares = {
+        "figure": float((reading.unexplained > _UNEXPLAINED).mean()),
+        "flip": float((reading.hand < 0).mean()),
+    }
     for name, tolerance in _TOLERANCE.items():
         low, _, high = LAWS[name]
         value = getattr(reading, name)
@@ -67,10 +73,12 @@ def _read_batch(images: Images) -> tuple[NDArray[np.int64] | Floats, ...]:
     weight = np.maximum((covered**2).sum((1, 2)), 1e-6)[:, None]
     colour = ((pixels - ground) * covered[..., None]).sum((1, 2)) / weight
     left = pixels - ground - covered[..., None] * colour[:, None, None, :]
-    residual = np.sqrt((left**2).mean((1, 2, 3)))
+    remains = (left**2).mean((1, 2, 3))
+    contrast = ((pixels - ground) ** 2).mean((1, 2, 3))
+    unexplained = np.where(contrast > 1, remains / np.maximum(contrast, 1), 1).astype(np.float32)
     x, y, angle, scale = geometry.T
     hue = hue_of((colour + ground[:, 0, 0]).clip(0, 255))
-    return kind, hand, x, y, (angle + 180) % 360 - 180, scale, hue, residual
+    return kind, hand, x, y, (angle + 180) % 360 - 180, scale, hue, np.sqrt(remains), unexplained
 
 
 def _figure_share(difference: Floats) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,10 @@ from PIL import Image
 from benchmark.data import DatasetSpec, load_dataset
 from benchmark.data.shape_reading import impossible_shares, read_figures
 from benchmark.data.shapes import LAWS, Figures, colour_of, draw_figures, hue_of, paint
+from benchmark.plan import plan_trials
+from benchmark.records import Store
+from benchmark.suite import load_suite
+from benchmark.trial import run_trial
 
 
 def errors(images: np.ndarray, figures: Figures) -> dict[str, np.ndarray]:
@@ -73,6 +78,7 @@ def test_what_is_read_is_what_was_drawn() -> None:
     assert largest["scale"] < 0.02
     assert largest["hue"] < 1.0
     assert reading.residual.max() < 1.0
+    assert reading.unexplained.max() < 0.01
 
 
 def test_noise_of_twelve_levels_moves_the_reading_little() -> None:
@@ -149,3 +155,28 @@ def test_as_a_dataset_it_has_any_number_of_images_and_an_exact_heldout() -> None
     assert np.array_equal(longer.train[:700], data.train)
     grey = load_dataset(DatasetSpec("shapes", "shapes", images=20, heldout=5, size=16, channels=1))
     assert grey.train.shape == (20, 16, 16, 1)
+
+
+def test_noise_and_blobs_are_no_figures() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (50, 32, 32, 3), dtype=np.uint8)
+    assert impossible_shares(read_figures(noise))["figure"] == 1
+    y, x = np.mgrid[:32, :32] - 15.5
+    disc = np.where((x**2 + y**2 < 100)[..., None], 220, 30).astype(np.uint8)
+    assert impossible_shares(read_figures(np.repeat(disc[None], 3, 0).repeat(3, -1)))["figure"] == 1
+    flat = np.full((5, 32, 32, 3), 80, dtype=np.uint8)
+    assert impossible_shares(read_figures(flat))["figure"] == 1
+
+
+def test_a_record_on_shapes_says_what_the_truth_never_draws(tmp_path: Path, suite_text: str) -> None:
+    dataset = "{name: digits, source: digits, size: 16, heldout: 40}"
+    assert dataset in suite_text
+    path = tmp_path / "a.yaml"
+    path.write_text(suite_text.replace(dataset, "{name: shapes, images: 60, heldout: 12, size: 16}"))
+    trial = plan_trials(load_suite(path))[0]
+    record, _ = run_trial(
+        trial, Store(tmp_path / "runs"), device="cpu", threads=1, progress=lambda stage, step, of: None
+    )
+    shares = {key: value for key, value in record.items() if key.startswith("impossible_")}
+    assert set(shares) == {f"impossible_{n}" for n in ("figure", "flip", "x", "y", "angle", "scale", "hue")}
+    assert all(0 <= value <= 1 for value in shares.values())
+    assert shares["impossible_figure"] > 0.5  # six steps teach no figure

@@ -110,7 +110,7 @@ def main() -> None:
     print(f"{options.images:,} files; n = {options.rounds} per median; processor seconds")
     print(f"Pillow {PIL.__version__}, libjpeg-turbo {turbo}, {platform.platform()}\n")
     print(
-        f"| files | plain loop | its decoder | packing | faster on {cores} cores | 1,000 images read back |"
+        f"| files | plain loop | packing | faster on {cores} cores | at most, this decoder | 1,000 read back |"
     )
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as scratch:
