@@ -190,7 +190,8 @@ def _truth(trial: Trial, samples: Tensor) -> Record:
     from benchmark.data.shape_reading import impossible_shares, read_figures
 
     shares = impossible_shares(read_figures(_to_numpy(samples)))
-    return {f"impossible_{name}": share for name, share in shares.items()}
+    keys: Record = {f"impossible_{name}": share for name, share in shares.items()}
+    return keys | {f"{k}_null_reason": "no sample is a figure" for k, v in keys.items() if v is None}
 
 
 def _likelihood(model: PCVQ2, train: Tensor, heldout: Tensor) -> Record:
