@@ -36,20 +36,42 @@ def main() -> None:
 def run(
     suite: Annotated[Path, typer.Argument(help="A suite file, e.g. suites/limited_data.yaml.")],
     local: Annotated[bool, typer.Option("--local", help="One trial after the other, without Ray.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what is done, and why the rest is not.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="A part of the suite, e.g. strategy=phased,budget=100.")
+    ] = None,
+    retries: Annotated[int, typer.Option(min=0, help="Try a failed trial again so often.")] = 0,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
+    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Most trials at once.")] = None,
+    keep: Annotated[str, typer.Option(help="What finished trials leave: records, models or all.")] = "models",
+    address: Annotated[str | None, typer.Option(help="A Ray cluster, HOST:PORT or auto.")] = None,
     runs: Runs = Path("runs"),
 ) -> None:
     """Run every trial of a suite that is not done yet."""
     from benchmark.records import Store
-    from benchmark.run import run_suite
+    from benchmark.run import Options, run_suite
+    from benchmark.terms import Terms, checked_keep
 
+    terms = Terms(
+        keep=checked_keep(keep),
+        retries=retries,
+        fail_fast=fail_fast,
+        max_concurrent=max_concurrent,
+        address=address,
+    )
+    options = Options(terms, local=local, only=tuple(only or ()), dry_run=dry_run)
     console = Console()
     try:
-        failed = run_suite(suite, Store(runs), console, local=local)
+        failed = run_suite(suite, Store(runs), console, options)
     except KeyboardInterrupt as interrupt:  # here, because Typer ends without a word
         print("interrupted; the same command goes on where it stopped", file=sys.stderr)
         raise typer.Exit(130) from interrupt
     if failed:
         raise typer.Exit(1)
+    if dry_run:
+        return
     console.print(f"next: bench report {suite.stem}")
 
 
@@ -81,20 +103,54 @@ def probe(
 @app.command()
 def report(
     suite: Annotated[str, typer.Argument(help="The name of a suite that was run, e.g. limited_data.")],
+    other: Annotated[
+        str, typer.Argument(help="Compare two runs of a suite: both are runs folders or manifests.")
+    ] = "",
     runs: Runs = Path("runs"),
     output: Annotated[Path, typer.Option(help="Where reports/<suite>/ is written.")] = Path("reports"),
 ) -> None:
-    """Turn a suite's records into tables and figures."""
+    """Turn a suite's records into a page, tables and figures, or compare two runs of it."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = 100  # a file or a pipe has no width to respect
+    if other:
+        from benchmark.report.two_runs import compare_runs
+        from benchmark.report.two_runs_page import print_two_runs, write_two_runs
+
+        compared = compare_runs(suite, other)
+        print_two_runs(compared, console)
+        readme = write_two_runs(compared, output / f"{compared.first.name}-two-runs")
+        console.print(f"report: {readme}", soft_wrap=True)
+        return
     from benchmark.records import Store
     from benchmark.report import print_table, write_report
 
     name = Path(suite).stem
-    console = Console()
-    if not console.is_terminal:
-        console.width = 100  # a file or a pipe has no width to respect
     summary = write_report(Store(runs).find_manifest(name), runs, output / name)
     print_table(summary, console)
-    console.print(f"report: {output / name / 'README.md'}", soft_wrap=True)
+    console.print(f"report: {output / name / 'index.html'} and README.md beside it", soft_wrap=True)
+
+
+@app.command()
+def power(
+    suite: Annotated[str, typer.Argument(help="The name of a suite that was run, e.g. limited_data.")],
+    effect: Annotated[
+        str, typer.Option(help="A share of the baseline's mean (10%) or a size (0.05).")
+    ] = "10%",
+    score: Annotated[str, typer.Option(help="A score of its records.")] = "bpd_heldout",
+    power: Annotated[float, typer.Option(min=0.05, max=0.999, help="The chance to find it.")] = 0.8,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Say how many seeds it takes to find an effect of a size."""
+    from benchmark.records import Store
+    from benchmark.report.loading import load_suite
+    from benchmark.report.power import needs, print_needs
+    from benchmark.report.protocol import refuse_mixed_protocols
+    from benchmark.report.statistics import compare
+
+    records = load_suite(Store(runs).find_manifest(Path(suite).stem), runs)
+    refuse_mixed_protocols(records)
+    print_needs(needs(compare(records), score, effect, power), score, power, Console())
 
 
 @app.command()
@@ -112,6 +168,52 @@ def sample(
 
     folder = find_model(model, Store(runs))
     print(write_samples(folder, output, count=n, temperature=temperature, seed=seed))
+
+
+@app.command("eval")
+def eval_(
+    real: Annotated[Path, typer.Argument(help="Folder or zip of real images no model was trained on.")],
+    fake: Annotated[Path, typer.Argument(help="Folder or zip of generated images.")],
+    train: Annotated[Path | None, typer.Option(help="What the model was trained on: memorisation.")] = None,
+    extractor: Annotated[str, typer.Option(help="See bench list extractors.")] = "random",
+    output: Annotated[Path | None, typer.Option(help="A JSON file for the scores.")] = None,
+) -> None:
+    """Score any folder or zip of images against another."""
+    from benchmark.evaluate import Places, evaluate, score_table, write_json
+
+    result = evaluate(Places(real, fake, train), extractor=extractor)
+    Console().print(score_table(result))
+    if output is not None:
+        write_json(result, output)
+        print(f"scores: {output}")
+
+
+@app.command()
+def selftest(
+    extractor: Annotated[list[str] | None, typer.Option(help="May stand several times.")] = None,
+    dataset: Annotated[list[str] | None, typer.Option(help="digits, or a folder or zip of images.")] = None,
+    output: Annotated[Path | None, typer.Option(help="A folder for README.md and table.csv.")] = None,
+) -> None:
+    """Plant faults in real images and see whether every measure finds them; exit code 1 if not."""
+    from benchmark.selftest import run_selftest
+
+    if not run_selftest(dataset or [], extractor or [], Console(), output):
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(
+    extractors: Annotated[
+        list[str] | None, typer.Argument(help="Whose weights; all of them if none.")
+    ] = None,
+    download: Annotated[bool, typer.Option("--download", help="Fetch the weights that are missing.")] = False,
+) -> None:
+    """Say what is installed, what the hardware can do and which weights are there."""
+    from benchmark.doctor import download as fetch
+    from benchmark.doctor import examine
+
+    for what, state in fetch(extractors or []) if download else examine():
+        print(f"{what:<13} {state}")
 
 
 @app.command()
@@ -136,13 +238,14 @@ def new(
 @app.command("list")
 def list_(
     what: Annotated[
-        str, typer.Argument(help="strategies, spaces, operations, metrics, extractors or presets")
+        str, typer.Argument(help="strategies, spaces, operations, metrics, extractors, presets or runs")
     ],
+    runs: Runs = Path("runs"),
 ) -> None:
-    """List the names a suite may use."""
-    from benchmark.listing import listing
+    """List the names a suite may use, or the suites that were run."""
+    from benchmark.listing import list_runs, listing
 
-    rows = listing(what)
+    rows = list_runs(runs) if what == "runs" else listing(what)
     table = Table(box=None, pad_edge=False)
     for heading in rows[0]:
         table.add_column(heading, overflow="fold")

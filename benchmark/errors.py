@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 class BenchError(Exception):
@@ -24,6 +25,36 @@ class UserError(BenchError):
 
 class MissingData(UserError):
     """Images that a suite names and that are not here; a cost can be estimated without them."""
+
+
+class UserErrors(UserError):
+    """Several of them, shown one after the other."""
+
+    def __init__(self, errors: list[UserError]) -> None:
+        super().__init__("\nerror: ".join(str(error) for error in errors))
+
+
+class Problems:
+    """Collect what the user has to mend, so that all of it is said at once."""
+
+    def __init__(self) -> None:
+        self.errors: list[UserError] = []
+
+    @contextlib.contextmanager
+    def noting(self) -> Iterator[None]:
+        """Note a UserError raised inside, once, and go on after it."""
+        try:
+            yield
+        except UserError as error:
+            if str(error) not in [str(noted) for noted in self.errors]:
+                self.errors.append(error)
+
+    def stop_if_any(self) -> None:
+        """Raise what was noted. Raises UserError."""
+        if len(self.errors) == 1:
+            raise self.errors[0]
+        if self.errors:
+            raise UserErrors(self.errors)
 
 
 def unknown_name(kind: str, got: str, known: Iterable[str]) -> tuple[str, str]:

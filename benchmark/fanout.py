@@ -1,22 +1,31 @@
-"""Run trials: fanned out by Ray Tune, or one after the other. The one file that imports Ray."""
+"""Run trials, fanned out by Ray Tune over a machine or a cluster. The one file that imports Ray."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
+import shutil
 import signal
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from benchmark.chatter import keep_chatter, ray_folder, to_file
+from benchmark.data import load_dataset
+from benchmark.depot import Depot
+from benchmark.errand import Errand, Shipment
+from benchmark.errors import UserError
+from benchmark.fleet import Fleet
+from benchmark.interrupt import TwoStrokes
 from benchmark.plan import Trial
-from benchmark.records import Record, Store, failure
+from benchmark.progress import Watcher
+from benchmark.records import Store
+from benchmark.terms import Terms
 
-_REPORT_SECONDS = 1.0
+_LIVES = 4  # how often a worker may die under a trial before the trial counts as failed
 
 # set before Ray is imported: no telemetry, the user's working directory, no chatter
 _RAY_ENVIRONMENT = {
@@ -30,142 +39,184 @@ _RAY_ENVIRONMENT = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "TUNE_RESULT_BUFFER_LENGTH": "0",
     "GLOG_minloglevel": "3",
+    "RAY_BACKEND_LOG_LEVEL": "warning",
 }
+# Ray's own switch for machines without a cluster: all its servers then listen on the loopback only
+_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
-class Watcher(Protocol):
-    """Receive what happens to trials (benchmark.progress.Display)."""
-
-    def step(self, trial_id: str, stage: str, step: int, steps: int) -> None: ...
-
-    def end(self, record: Record) -> None: ...
-
-
-@dataclass(frozen=True)
-class Share:
-    """What one trial takes of a machine, and how often it saves what it has done."""
-
-    cpus: int = 1
-    gpus: float = 0.0
-    checkpoint_seconds: float = 60.0
-
-    @property
-    def device(self) -> str:
-        """Return where a trial trains."""
-        return "cuda" if self.gpus else "cpu"
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Return the arguments of `attempt_trial` that this decides."""
-        return {
-            "device": self.device,
-            "threads": self.cpus,
-            "checkpoint_seconds": self.checkpoint_seconds,
-        }
+def _token_mode() -> dict[str, str]:
+    """Have Ray show its token where there is one: a head asks for it by itself, a driver must be told."""
+    names = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+    known = any(name in os.environ for name in names) or (Path.home() / ".ray" / "auth_token").is_file()
+    return {"RAY_AUTH_MODE": "token"} if known and "RAY_AUTH_MODE" not in os.environ else {}
 
 
-def run_serial(trials: Sequence[Trial], store: Store, share: Share, watcher: Watcher) -> None:
-    """Run trials one after the other in this process."""
-    from benchmark.trial import attempt_trial
+class Fanout(contextlib.AbstractContextManager["Fanout"]):
+    """The engine on Ray: start it here, loopback only, or join a cluster; stop it whatever happens."""
 
-    for trial in trials:
+    def __init__(self, store: Store, terms: Terms) -> None:
+        self.store, self.terms = store, terms
+        self._stack = contextlib.ExitStack()
 
-        def progress(stage: str, step: int, steps: int, trial_id: str = trial.id) -> None:
-            watcher.step(trial_id, stage, step, steps)
+    def __enter__(self) -> Fanout:
+        os.environ.update(_RAY_ENVIRONMENT | (_token_mode() if self.terms.address else _LOOPBACK))
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        record = attempt_trial(trial, store, **share.settings, progress=progress)
-        watcher.end(record)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(to_file(self.store.log_path("ray"), ("ray", "ray.tune", "ray.train")))
+            stack.enter_context(_ray_session(ray, self.store, self.terms.address))
+            self._node = ray.get_runtime_context().get_node_id()
+            here = NodeAffinitySchedulingStrategy(self._node, soft=False)
+            kept = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": here}
+            self._depot: Any = ray.remote(Depot).options(**kept).remote(self.store.root)
+            self._stack = stack.pop_all()
+        return self
 
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
 
-def run_ray(trials: Sequence[Trial], store: Store, share: Share, watcher: Watcher) -> None:
-    """Run trials with Ray Tune, as many at once as the shares allow; same records as `run_serial`."""
-    os.environ.update(_RAY_ENVIRONMENT)
-    import ray
-    from ray import tune
+    def run(self, trials: Sequence[Trial], watcher: Watcher, at_once: int | None = None) -> list[Trial]:
+        """Run trials, as many at once as the shares allow; return those that another run is at.
 
-    with _quiet_ray(ray), tempfile.TemporaryDirectory(prefix="bench-ray-") as scratch:
-        trainable = tune.with_resources(
-            tune.with_parameters(_train, trials={t.id: t for t in trials}, root=str(store.root), share=share),
-            {"cpu": share.cpus, "gpu": share.gpus},
+        The first Ctrl-C has running trials write a checkpoint, the second ends at once; both raise
+        KeyboardInterrupt.
+        """
+        import ray
+        from ray import tune
+
+        fleet = Fleet(trials, self.store, watcher, fail_fast=self.terms.fail_fast)
+        ray.get(self._depot.__ray_ready__.remote())
+        with tempfile.TemporaryDirectory(prefix="bench-tune-") as scratch, TwoStrokes() as strokes:
+            tuner = tune.Tuner(
+                tune.with_resources(
+                    tune.with_parameters(_train, shipment=[ray.put(self._shipment(trials))]),
+                    {"cpu": self.terms.cpus, "gpu": self.terms.gpus},
+                ),
+                param_space={"trial_id": tune.grid_search([trial.id for trial in trials])},
+                tune_config=tune.TuneConfig(
+                    reuse_actors=True, max_concurrent_trials=at_once or self.terms.max_concurrent
+                ),
+                run_config=tune.RunConfig(
+                    name="bench",
+                    storage_path=scratch,
+                    verbose=0,
+                    failure_config=tune.FailureConfig(max_failures=_LIVES - 1),
+                    callbacks=[_callback(fleet, strokes, lambda: self._depot.stop.remote())],
+                ),
+            )
+            with contextlib.suppress(_Stopped):
+                tuner.fit()
+        return fleet.taken
+
+    def _shipment(self, trials: Sequence[Trial]) -> Shipment:
+        import ray
+
+        sources = {}
+        for strategy in (trial.strategy for trial in trials):
+            if strategy.source_hash is not None and strategy.source_hash not in sources:
+                sources[strategy.source_hash] = Path(strategy.name.rpartition(":")[0]).read_bytes()
+        specs = {trial.fingerprint: trial.dataset for trial in trials}
+        return Shipment(
+            run=self.store.root.name + "-" + self._node[:8],
+            root=self.store.root,
+            driver_node=self._node,
+            terms=self.terms,
+            depot=self._depot,
+            trials={trial.id: trial for trial in trials},
+            sources=sources,
+            datasets={mark: ray.put(load_dataset(spec)) for mark, spec in specs.items()},
         )
-        tuner = tune.Tuner(
-            trainable,
-            param_space={"trial_id": tune.grid_search([trial.id for trial in trials])},
-            tune_config=tune.TuneConfig(reuse_actors=True),
-            run_config=tune.RunConfig(
-                name="bench",
-                storage_path=scratch,
-                verbose=0,
-                callbacks=[_callback(trials, store, watcher)],
-            ),
-        )
-        tuner.fit()
+
+
+class _Stopped(BaseException):
+    """Leave Tune's loop: a trial failed and the rest shall not be run."""
 
 
 @contextlib.contextmanager
-def _quiet_ray(ray: Any) -> Iterator[None]:
-    """Start Ray on this machine, loopback only, and stop it whatever happens."""
-    for name in ("ray", "ray.tune", "ray.train"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+def _ray_session(ray: Any, store: Store, address: str | None) -> Iterator[None]:
+    """Start Ray, or join a cluster; leave nothing of it but a log."""
     previous = signal.getsignal(signal.SIGTERM)
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
+    folder = None if address else ray_folder()
     try:
+        if address:
+            _join(ray, address, quiet)
+        else:
+            ray.init(include_dashboard=False, _temp_dir=str(folder), **quiet)
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
         ray.shutdown()
+        if folder is not None:
+            keep_chatter(folder, store.log_path("ray"))
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _train(config: dict[str, Any], *, trials: dict[str, Trial], root: str, share: Share) -> None:
-    """Run one trial in a worker; the record is written here, the driver hears how far it is."""
+def _join(ray: Any, address: str, quiet: dict[str, Any]) -> None:
+    try:
+        ray.init(address=address, **quiet)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"--address {address}: no Ray cluster answers there ({str(error).splitlines()[0]})",
+            "run bench on a node of the cluster; `ray start --head` starts one",
+        ) from error
+
+
+def _train(config: dict[str, Any], *, shipment: list[Any]) -> None:
+    """Run one trial in a worker."""
     from ray import tune
 
-    from benchmark.trial import attempt_trial
-
-    last = 0.0
-
-    def progress(stage: str, step: int, steps: int) -> None:
-        nonlocal last
-        if time.monotonic() - last >= _REPORT_SECONDS:
-            last = time.monotonic()
-            tune.report({"stage": stage, "stage_step": step, "stage_steps": steps})
-
-    trial = trials[config["trial_id"]]
-    attempt_trial(trial, Store(Path(root)), **share.settings, progress=progress)
-    tune.report({"stage": "ended", "stage_step": 1, "stage_steps": 1})
+    _errand(shipment[0]).run(config["trial_id"], tune.report)
 
 
-def _callback(trials: Sequence[Trial], store: Store, watcher: Watcher) -> Any:
-    """Build the Tune callback that passes events on to the watcher."""
+@functools.lru_cache(maxsize=1)
+def _errand(reference: Any) -> Errand:
+    """Fetch a shipment, once per process: with reuse_actors a process runs many trials."""
+    import ray
+
+    shipment: Shipment = ray.get(reference)
+    node = ray.get_runtime_context().get_node_id()
+
+    def ask(method: str, *arguments: Any) -> Any:
+        return ray.get(getattr(shipment.depot, method).remote(*arguments))
+
+    return Errand(shipment, node, ask, ray.get)
+
+
+def _callback(fleet: Fleet, strokes: TwoStrokes, tell: Any) -> Any:
+    """Build the Tune callback that keeps the fleet's books and ends the loop when it is time."""
     from ray import tune
-
-    by_id = {trial.id: trial for trial in trials}
 
     class Watch(tune.Callback):
         def __reduce__(self) -> tuple[Any, ...]:
             return tune.Callback, ()  # Tune saves its callbacks to disk; ours holds a terminal
 
+        def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+            fleet.start(trial.config["trial_id"])
+
         def on_trial_result(
             self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
         ) -> None:
             if result["stage"] != "ended":
-                watcher.step(
+                fleet.step(
                     trial.config["trial_id"], result["stage"], result["stage_step"], result["stage_steps"]
                 )
 
         def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-            record = store.load(trial.config["trial_id"])
-            watcher.end(record or self._lost(trial, "its worker ended without leaving a record"))
+            fleet.end(trial.config["trial_id"], trial.last_result or {})
 
         def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-            watcher.end(self._lost(trial, "its worker died (killed, out of memory, or the disk is full)"))
-
-        def _lost(self, trial: Any, reason: str) -> Record:
             file = getattr(trial, "error_file", None)
-            trace = Path(file).read_text() if file and Path(file).is_file() else ""
-            record = failure(by_id[trial.config["trial_id"]], reason, trace)
-            with contextlib.suppress(OSError):  # a full disk: the summary still says so
-                store.write(record, {})
-            return record
+            fleet.lose(
+                trial.config["trial_id"], Path(file).read_text() if file and Path(file).is_file() else ""
+            )
+
+        def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+            if fleet.should_stop(strokes.first):
+                tell()
+            if fleet.stopped:
+                raise KeyboardInterrupt if strokes.first else _Stopped
 
     return Watch()

@@ -1,8 +1,9 @@
-"""What `bench list` shows: the names a suite may use, with what they mean (no torch, no Ray)."""
+"""What `bench list` shows: the names a suite may use, and the suites that were run (no torch, no Ray)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from benchmark.errors import UserError, unknown_name
 
@@ -12,8 +13,36 @@ Row = tuple[str, ...]
 def listing(what: str) -> list[Row]:
     """Return a header and the rows of a listing. Raises UserError for one that does not exist."""
     if what not in LISTINGS:
-        raise UserError(*unknown_name("listing", what, LISTINGS))
+        raise UserError(*unknown_name("listing", what, [*LISTINGS, "runs"]))
     return LISTINGS[what]()
+
+
+def list_runs(runs: Path) -> list[Row]:
+    """Return a header and a row per suite that was run under a folder."""
+    from benchmark.records import Store
+
+    store = Store(runs)
+    rows: list[Row] = [
+        ("suite", "trials", "done", "failed", "interrupted", "not run", "last record", "command")
+    ]
+    interrupted = store.with_checkpoints()
+    for manifest in store.manifests():
+        ids = {str(entry.get("id")) for entry in manifest["trials"]}
+        records = {trial_id: record for trial_id in ids if (record := store.load(trial_id))}
+        done = [record for record in records.values() if record["status"] == "done"]
+        open_ = (interrupted & ids) - set(records)
+        counted = (
+            len(ids),
+            len(done),
+            len(records) - len(done),
+            len(open_),
+            len(ids) - len(records) - len(open_),
+        )
+        last = max((str(record.get("finished_at", "")) for record in done), default="") or "-"
+        named = (str(manifest.get(key) or "-") for key in ("suite", "command"))
+        suite, command = named
+        rows.append((suite, *map(str, counted), last, command))
+    return rows
 
 
 def _strategies() -> list[Row]:

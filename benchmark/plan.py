@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmark.data import Dataset, DatasetSpec, load_dataset
-from benchmark.errors import MissingData, UserError, unknown_name
+from benchmark.errors import MissingData, Problems, UserError, unknown_name
+from benchmark.model_settings import model_config
 from benchmark.space import resolve_space
 from benchmark.suite import DatasetEntry, StrategyEntry, Suite
 from benchmark.yaml_file import Location
-from pcvq2.config import PCVQ2Config, override, preset
+from pcvq2.config import PCVQ2Config, override
 from strategies import AugmentationSpace, Strategy
 from strategies.checks import StrategyError, check_schedule
 from strategies.registry import find_strategy, known_strategies, parameters_of, source_hash
@@ -53,6 +55,7 @@ class Trial:
     extractor: str
     samples: int
     metrics: tuple[str, ...]
+    extractor_source_hash: str | None = None  # of the file of an extractor of the user's own
 
     def resolved(self) -> dict[str, Any]:
         """Return what decides the outcome, as JSON values; labels, paths and hardware do not."""
@@ -74,9 +77,9 @@ class Trial:
             "validation_images": self.validation_images,
             # `none` draws nothing, so suites with different spaces share it
             "space": space if augments else None,
-            "model": json.loads(json.dumps(self.model.to_dict())),
+            "model": _plain(self.model),
             "evaluation": {
-                "extractor": self.extractor,
+                **self._extractor(),
                 "samples": self.samples,
                 "metrics": sorted(self.metrics),
                 # what leakage looks for, in the samples of `none` too
@@ -84,7 +87,13 @@ class Trial:
             },
         }
 
-    @property
+    def _extractor(self) -> dict[str, str]:
+        if self.extractor_source_hash is None:
+            return {"extractor": self.extractor}
+        name = self.extractor.rpartition(":")[2]
+        return {"extractor": name, "extractor_source_hash": self.extractor_source_hash}
+
+    @functools.cached_property
     def id(self) -> str:
         """Return the content hash that names this trial's record: 16 hex digits."""
         text = json.dumps(self.resolved(), sort_keys=True)
@@ -94,6 +103,12 @@ class Trial:
     def title(self) -> str:
         """Return a short name for people."""
         return f"{self.dataset.name}/{self.budget}/{self.strategy.label}/seed{self.seed}"
+
+
+@functools.lru_cache(maxsize=64)
+def _plain(config: PCVQ2Config) -> dict[str, Any]:
+    """Return a configuration as JSON values; many trials share one."""
+    return json.loads(json.dumps(config.to_dict()))
 
 
 StandIn = Callable[[Suite, DatasetEntry], Dataset]
@@ -107,24 +122,33 @@ def plan_trials(suite: Suite, stand_in: StandIn | None = None) -> list[Trial]:
     Strategies vary slowest: the first trials are of different (dataset, budget, seed), so two workers do not
     wait for one shared auto-encoder.
     """
-    settings = suite.settings
+    settings, problems = suite.settings, Problems()
     space = resolve_space(suite)
-    choices = [_choice(suite, i, entry, space) for i, entry in enumerate(settings.strategies)]
-    datasets = [_dataset(suite, i, entry, stand_in) for i, entry in enumerate(settings.datasets)]
-    _check_budgets(suite, [dataset for dataset, _ in datasets])
-    return [
-        _trial(suite, index, choice, space, dataset, spec, budget, seed)
-        for index, choice in enumerate(choices)
-        for dataset, spec in datasets
-        for budget in settings.budgets
-        for seed in settings.seeds
-    ]
+    choices: list[StrategyChoice] = []
+    for index, entry in enumerate(settings.strategies):
+        with problems.noting():
+            choices.append(_choice(suite, index, entry, space))
+    datasets: list[tuple[Dataset, DatasetSpec]] = []
+    for index, source in enumerate(settings.datasets):
+        with problems.noting():
+            datasets.append(_dataset(suite, index, source, stand_in))
+    _check_budgets(suite, [dataset for dataset, _ in datasets], problems)
+    problems.stop_if_any()
+    trials: list[Trial] = []
+    for index, choice in enumerate(choices):
+        for dataset, spec in datasets:
+            with problems.noting():
+                trials += _cell(suite, index, choice, space, (dataset, spec))
+    problems.stop_if_any()
+    return trials
 
 
-def _check_budgets(suite: Suite, datasets: list[Dataset]) -> None:
+def _check_budgets(suite: Suite, datasets: list[Dataset], problems: Problems) -> None:
     for index, budget in enumerate(suite.settings.budgets):
         for dataset in datasets:
-            if budget > len(dataset.train):
+            with problems.noting():
+                if budget <= len(dataset.train):
+                    continue
                 raise suite.error(
                     ("budgets", index),
                     f"budget {budget} is larger than dataset '{dataset.name}'",
@@ -133,31 +157,53 @@ def _check_budgets(suite: Suite, datasets: list[Dataset]) -> None:
                 )
 
 
-def _trial(
+def _cell(
     suite: Suite,
     index: int,
     choice: StrategyChoice,
     space: AugmentationSpace,
-    dataset: Dataset,
-    spec: DatasetSpec,
-    budget: int,
-    seed: int,
-) -> Trial:
-    evaluation = suite.settings.evaluation
-    config = _told(_config(suite, index, dataset), choice, space)
-    return Trial(
-        dataset=spec,
-        fingerprint=dataset.fingerprint,
-        budget=budget,
-        seed=seed,
-        strategy=choice,
-        validation_images=_validation_images(suite, index, choice, config, budget),
-        space=space,
-        model=config,
-        extractor=evaluation.extractor,
-        samples=min(evaluation.samples or len(dataset.heldout), len(dataset.heldout)),
-        metrics=evaluation.metrics,
-    )
+    source: tuple[Dataset, DatasetSpec],
+) -> list[Trial]:
+    """Resolve the trials of one strategy on one dataset."""
+    settings, (dataset, spec) = suite.settings, source
+    evaluation = settings.evaluation
+    extractor, extractor_source_hash = _extractor(suite)
+    config = _told(model_config(suite, index, dataset), choice, space)
+    return [
+        Trial(
+            dataset=spec,
+            fingerprint=dataset.fingerprint,
+            budget=budget,
+            seed=seed,
+            strategy=choice,
+            validation_images=validation_images,
+            space=space,
+            model=config,
+            extractor=extractor,
+            extractor_source_hash=extractor_source_hash,
+            samples=min(evaluation.samples or len(dataset.heldout), len(dataset.heldout)),
+            metrics=evaluation.metrics,
+        )
+        for budget in settings.budgets
+        for validation_images in [_validation_images(suite, index, choice, config, budget)]
+        for seed in settings.seeds
+    ]
+
+
+def _extractor(suite: Suite) -> tuple[str, str | None]:
+    """Return the extractor's name, and where it is a file's, its absolute path and content hash."""
+    name = suite.settings.evaluation.extractor
+    file, _, class_name = name.rpartition(":")
+    if not file.endswith(".py"):
+        return name, None
+    path = (suite.file.path.parent / file).resolve()
+    if not path.is_file():
+        raise suite.error(
+            ("evaluation", "extractor"),
+            f"extractor '{name}': {path} does not exist",
+            "paths are relative to the suite's file: ./mine.py:MyFeatures",
+        )
+    return f"{path}:{class_name}", source_hash(path)
 
 
 def _told(config: PCVQ2Config, choice: StrategyChoice, space: AugmentationSpace) -> PCVQ2Config:
@@ -239,41 +285,3 @@ def _choice(suite: Suite, index: int, entry: StrategyEntry, space: AugmentationS
     except (ValueError, TypeError, StrategyError, NotImplementedError) as error:
         raise suite.error(location, f"strategy '{entry.name}' refuses its parameters", str(error)) from error
     return choice
-
-
-def _config(suite: Suite, index: int, dataset: Dataset) -> PCVQ2Config:
-    """Build the model's configuration: preset, then the suite's changes, then the strategy entry's."""
-    settings = suite.settings
-    entry = settings.strategies[index]
-    name = entry.model.preset or settings.model.preset
-    layers: list[tuple[Location, Any, Any]] = [
-        ((), settings.model, settings.training),
-        (("strategies", index), entry.model, entry.training),
-    ]
-    try:
-        config = preset(str(name), size=dataset.size, channels=dataset.channels)
-    except KeyError as error:
-        raise suite.error(("strategies", index), str(error.args[0]), "see README, section Models") from error
-    except ValueError as error:
-        raise suite.error(
-            ("datasets",), str(error), f"preset '{name}' does not fit this image size"
-        ) from error
-    for prefix, model, training in layers:
-        for group, key, part, values in (
-            ("model", "vqvae", "vqvae", model.vqvae),
-            ("model", "prior", "prior", model.prior),
-            ("training", "codes", "codes_stage", training.codes),
-            ("training", "prior", "prior_stage", training.prior),
-        ):
-            try:
-                config = override(config, part, values)
-            except (KeyError, ValueError, TypeError) as error:
-                message = str(error.args[0] if error.args else error)
-                raise suite.error(
-                    (*prefix, group, key, *list(values)[:1]),
-                    f"{group}.{key}: {message}",
-                    "see pcvq2/config.py",
-                ) from error
-        if training.selection is not None:
-            config = replace(config, selection=training.selection)
-    return config

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -21,6 +22,16 @@ Clock = Callable[[], float]
 # cost of a step of stage `codes` and of all scoring, in steps of stage `prior` (digits, two cores)
 _CODES_STEP, _SCORING = 0.4, 30.0
 _LINE_SECONDS = 30.0
+
+
+class Watcher(Protocol):
+    """Receive what happens to trials."""
+
+    def step(self, trial_id: str, stage: str, step: int, steps: int) -> None: ...
+
+    def end(self, record: Record) -> None: ...
+
+    def note(self, text: str) -> None: ...
 
 
 def codes_group(trial: Trial) -> tuple[object, ...] | None:
@@ -53,6 +64,13 @@ class Running:
     step: int = 0
     steps: int = 0
     done_work: float = 0.0
+    began: float = 0.0  # when the stage was first heard of, and at which step
+    first: int = 0
+
+    def pace(self, now: float) -> float | None:
+        """Return the stage's steps per second in this run; None until there is something to measure."""
+        passed = now - self.began
+        return (self.step - self.first) / passed if passed > 0 and self.step > self.first else None
 
 
 @dataclass
@@ -73,6 +91,7 @@ class Run:
         self._finished_work = 0.0
         self._resumed_work: dict[str, float] = {}  # done by an earlier run: it says nothing about the pace
         self._first_step: float | None = None
+        self.at_once = 0  # trials seen running together
 
     def step(self, trial_id: str, stage: str, step: int, steps: int) -> None:
         """Note that a trial has done `step` of `steps` in a stage."""
@@ -87,7 +106,12 @@ class Run:
         else:
             done = self.work[trial_id] - _SCORING
         self._resumed_work.setdefault(trial_id, done)
-        self.running[trial_id] = Running(stage, step, steps, done)
+        last = self.running.get(trial_id)
+        began, first = self.clock(), step
+        if last is not None and last.stage == stage and last.step <= step:
+            began, first = last.began, last.first
+        self.running[trial_id] = Running(stage, step, steps, done, began, first)
+        self.at_once = max(self.at_once, len(self.running))
 
     def end(self, record: Record) -> None:
         """Note that a trial has ended."""
@@ -97,6 +121,11 @@ class Run:
             self.done += 1
         else:
             self.failed.append(record)
+
+    def again(self, trial_id: str) -> None:
+        """Note that a trial that failed is run once more."""
+        self.failed = [record for record in self.failed if record["id"] != trial_id]
+        self._finished_work -= self.work[trial_id]
 
     @property
     def share(self) -> float:
@@ -165,8 +194,12 @@ class Display:
         if record["status"] == "done":
             outcome = f"{record['bpd_heldout']:.3f} bits/dim held-out, {record['wall_seconds']:.0f} s"
         else:
-            outcome = f"FAILED: {record['reason']}"
+            outcome = f"FAILED: {record['reason'].partition(chr(10))[0]}"
         self._print(f"{title}: {outcome}  ({self.run.line()})")
+
+    def note(self, text: str) -> None:
+        """Print a line about the run."""
+        self._print(text)
 
     def _print(self, line: str) -> None:
         self._last_line = self.run.clock()
@@ -175,9 +208,17 @@ class Display:
     def _render(self) -> Group:
         table = Table.grid(padding=(0, 2))
         for trial_id, running in sorted(self.run.running.items()):
-            steps = f"{running.step}/{running.steps}" if running.steps > 1 else ""
-            table.add_row(self.run.titles[trial_id], running.stage, steps)
+            table.add_row(self.run.titles[trial_id], running.stage, *_speed(running, self.run.clock()))
         bar = Table.grid(padding=(0, 2))
         share = min(1.0, self.run.share)
         bar.add_row(ProgressBar(total=1.0, completed=share, width=30), Text(self.run.line()))
         return Group(table, bar)
+
+
+def _speed(running: Running, now: float) -> tuple[str, str, str]:
+    """Write steps, steps per second and what is left of a stage."""
+    steps = f"{running.step}/{running.steps}" if running.steps > 1 else ""
+    pace = running.pace(now)
+    if pace is None or running.steps < 2:
+        return steps, "", ""
+    return steps, f"{pace:.3g} steps/s", f"{clock_time((running.steps - running.step) / pace)} left in stage"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import filelock
 
 from benchmark.environment import git_commit, processor, versions
 from benchmark.errors import UserError
@@ -30,12 +33,13 @@ def heading(trial: Trial) -> Record:
         "versions": versions(),
         "hardware": processor(),
         "git_commit": git_commit(),
+        "trial": trial.resolved(),
     }
 
 
-def failure(trial: Trial, reason: str, trace: str = "") -> Record:
-    """Return the record of a trial that failed."""
-    return heading(trial) | {"status": "failed", "reason": reason, "traceback": trace}
+def failure(trial: Trial, reason: str, trace: str = "", cause: str = "error") -> Record:
+    """Return the record of a trial that failed; cause: error, out_of_memory or worker_died."""
+    return heading(trial) | {"status": "failed", "reason": reason, "cause": cause, "traceback": trace}
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -50,6 +54,22 @@ def write_atomic(path: Path, content: bytes) -> None:
         os.replace(scratch, path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[bool]:
+    """Hold a lock file; False when another process does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path, thread_local=False)
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 class Store:
@@ -68,6 +88,16 @@ class Store:
         """Return the folder of leakage probes shared between trials."""
         return self.root / "probes"
 
+    @property
+    def extractors(self) -> Path:
+        """Return the folder of extractors that were trained here."""
+        return self.root / "extractors"
+
+    @property
+    def features(self) -> Path:
+        """Return the folder of real images' features shared between trials."""
+        return self.root / "features"
+
     def record_path(self, trial_id: str) -> Path:
         """Return where a trial's record lies."""
         return self.root / "records" / f"{trial_id}.json"
@@ -80,17 +110,69 @@ class Store:
         """Return the folder of the checkpoints of a trial that has not ended yet."""
         return self.root / "checkpoints" / trial_id
 
+    def log_path(self, name: str) -> Path:
+        """Return where a trial's log lies, or Ray's."""
+        return self.root / "logs" / f"{name}.log"
+
     def drop_checkpoint(self, trial_id: str) -> None:
         """Remove a trial's checkpoints, if there are any."""
         shutil.rmtree(self.checkpoint_path(trial_id), ignore_errors=True)
 
+    def drop_model(self, trial_id: str) -> None:
+        """Remove a trial's trained model, if there is one."""
+        shutil.rmtree(self.model_path(trial_id), ignore_errors=True)
+
+    def drop_shared_codes(self) -> None:
+        """Remove the shared auto-encoders no process is training or reading."""
+        for path in self.shared_codes.glob("*.safetensors"):
+            with _held(path.with_suffix(".lock")) as ours:
+                if ours:
+                    path.unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove what processes of this machine that were killed while writing a file left behind."""
+        for folder in ("records", "suites", "artifacts/*"):
+            for scratch in self.root.glob(f"{folder}/.*.part"):
+                pid = scratch.name.split(".")[-2]
+                if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+                    scratch.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def claim(self, trial_id: str) -> Iterator[bool]:
+        """Hold a trial while it is run; False when another process does. A process that dies lets go."""
+        path = self.root / "locks" / f"{trial_id}.lock"
+        with _held(path) as ours:
+            yield ours
+            if ours and self.is_done(trial_id):  # whoever waited for this file looks for the record first
+                path.unlink(missing_ok=True)
+
+    def is_claimed(self, trial_id: str) -> bool:
+        """Say whether some process holds a trial."""
+        path = self.root / "locks" / f"{trial_id}.lock"
+        if not path.exists():
+            return False
+        with _held(path) as free:
+            return not free
+
+    def with_checkpoints(self) -> set[str]:
+        """Return the trials that have checkpoints."""
+        return {path.name for path in self.checkpoint_path("").glob("*")}
+
+    def records(self) -> Iterator[Record]:
+        """Yield every record there is."""
+        for path in sorted((self.root / "records").glob("*.json")):
+            record = self.load(path.stem)
+            if record is not None:
+                yield record
+
     def load(self, trial_id: str) -> Record | None:
         """Return a trial's record; None when there is none, or the file is not a record."""
         try:
-            record = json.loads(self.record_path(trial_id).read_text())
+            record = json.loads(self.record_path(trial_id).read_bytes())
         except (FileNotFoundError, ValueError):
             return None
-        return record if isinstance(record, dict) and record.get("id") == trial_id else None
+        whole = isinstance(record, dict) and record.get("id") == trial_id and "status" in record
+        return record if whole else None
 
     def is_done(self, trial_id: str) -> bool:
         """Say whether a trial has ended well; a failure is a record, but never counts as done."""
@@ -112,6 +194,14 @@ class Store:
         """Write the list of a suite's trials, which a report starts from."""
         text = json.dumps(manifest, indent=1)
         write_atomic(self.manifest_path(manifest["suite"]), text.encode())
+
+    def manifests(self) -> Iterator[dict[str, Any]]:
+        """Yield the manifest of every suite that was run here; what is no manifest is left out."""
+        for path in sorted((self.root / "suites").glob("*.json")):
+            with contextlib.suppress(ValueError):
+                manifest = json.loads(path.read_bytes())
+                if isinstance(manifest, dict) and isinstance(manifest.get("trials"), list):
+                    yield manifest
 
     def find_manifest(self, suite: str) -> Path:
         """Return the manifest of a suite that was run. Raises UserError."""

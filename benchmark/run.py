@@ -1,62 +1,147 @@
-"""Run a suite: preflight, manifest, what is missing, summary."""
+"""Run a suite: plan, preflight, manifest, what is missing, summary."""
 
 from __future__ import annotations
 
-import shutil
+import dataclasses
+import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from rich.console import Console
 
 from benchmark.data import load_dataset
-from benchmark.errors import UserError
+from benchmark.only import only
 from benchmark.plan import Trial, plan_trials
+from benchmark.preflight import preflight
+from benchmark.progress import Display, Run, Watcher
 from benchmark.records import Record, Store
+from benchmark.standing import counts, standings
 from benchmark.suite import Suite, load_suite
+from benchmark.terms import Terms
 
-_LEAST_FREE_BYTES, _BYTES_PER_TRIAL = 100 * 2**20, 8 * 2**20
+_WAIT_SECONDS = 1.0  # between looks at trials that another run is at
 
 
-def run_suite(path: Path, store: Store, console: Console, *, local: bool) -> list[Record]:
+@dataclass(frozen=True)
+class Options:
+    """What `bench run` was asked for: which trials, on which engine, on what terms."""
+
+    terms: Terms  # its shares are the suite's
+    local: bool = False
+    only: tuple[str, ...] = ()
+    dry_run: bool = False
+
+
+class Engine(Protocol):
+    """Run trials, and return those that another run is at (Serial, Fanout)."""
+
+    def run(self, trials: Sequence[Trial], watcher: Watcher, at_once: int | None = None) -> list[Trial]: ...
+
+
+def run_suite(path: Path, store: Store, console: Console, options: Options) -> list[Record]:
     """Run every trial of a suite that is not done. Returns the records of those that failed.
 
     Raises UserError, before anything is written or trained, for whatever the user can mend.
     """
     suite = load_suite(path)
     planned = plan_trials(suite)
-    trials = list({trial.id: trial for trial in planned}.values())
-    _check_weights(suite.settings.evaluation.extractor, {trial.model.channels for trial in trials})
-    _check_disk(store.root, len(trials))
-    _check_views(suite, planned)
-    for note in _skipped(planned) + _notes(planned):
-        console.print(note, soft_wrap=True, markup=False)
+    chosen = {trial.id for trial in only(planned, options.only)}
+    trials = [t for t in {trial.id: trial for trial in planned}.values() if t.id in chosen]
+    if options.dry_run:
+        _print_standings(suite, trials, store, console)
+        return []
+    terms = _on_the_suites_shares(options.terms, suite)
     done = {trial.id for trial in trials if store.is_done(trial.id)}
-    for trial_id in done:
-        store.drop_checkpoint(trial_id)  # left by a kill between its record and its end
-    store.write_manifest(_manifest(suite, path, planned))
     todo = [trial for trial in trials if trial.id not in done]
+    if todo:
+        preflight(suite, todo, store.root, terms)
+        for note in _skipped(planned) + _notes(planned):
+            console.print(note, soft_wrap=True, markup=False)
+    store.sweep()
+    if terms.keep != "all":
+        for trial_id in done & store.with_checkpoints():
+            store.drop_checkpoint(trial_id)  # left by a kill between its record and its end
+    store.write_manifest(_manifest(suite, path, planned))
     console.print(f"{suite.name}: {len(trials)} trials, {len(done)} done before, {len(todo)} to run")
-    return _run(suite, todo, store, console, local=local) if todo else []
+    failed = _run(todo, store, console, terms, local=options.local) if todo else []
+    if terms.keep == "records" and not failed:
+        store.drop_shared_codes()
+    return failed
 
 
-def _run(suite: Suite, todo: Sequence[Trial], store: Store, console: Console, *, local: bool) -> list[Record]:
-    from benchmark.fanout import Share, run_ray, run_serial
-    from benchmark.progress import Display, Run
+def _on_the_suites_shares(terms: Terms, suite: Suite) -> Terms:
+    shares = suite.settings.resources
+    return dataclasses.replace(
+        terms, cpus=shares.cpus, gpus=shares.gpus, checkpoint_seconds=shares.checkpoint_seconds
+    )
 
-    resources = suite.settings.resources
-    share = Share(resources.cpus, resources.gpus, resources.checkpoint_seconds)
+
+def _run(todo: Sequence[Trial], store: Store, console: Console, terms: Terms, *, local: bool) -> list[Record]:
     state = Run(todo)
-    with Display(state, console) as display:
-        (run_serial if local else run_ray)(todo, store, share, display)
+    with _engine(store, terms, local=local) as engine, Display(state, console) as display:
+        taken = engine.run(todo, display)
+        if not (terms.fail_fast and state.failed):
+            _run_alone(engine, todo, state, display)
+            _take_over(engine, taken, store, display)
     console.print(state.line(), soft_wrap=True)
     for record in state.failed:
         console.print(
             f"FAILED {state.titles[record['id']]}: {record['reason']}\n"
-            f"  traceback: {store.record_path(record['id'])}",
+            f"  log and traceback: {store.log_path(record['id'])}",
             soft_wrap=True,
             markup=False,
         )
     return state.failed
+
+
+def _engine(store: Store, terms: Terms, *, local: bool) -> AbstractContextManager[Engine]:
+    if local:
+        from benchmark.serial import Serial
+
+        return Serial(store, terms)
+    from benchmark.fanout import Fanout
+
+    return Fanout(store, terms)
+
+
+def _run_alone(engine: Engine, todo: Sequence[Trial], state: Run, display: Display) -> None:
+    """Try what failed for want of memory once more, one trial at a time."""
+    short = {r["id"] for r in state.failed if r.get("cause") in ("out_of_memory", "worker_died")}
+    if not short or state.at_once < 2:
+        return
+    display.note(f"{len(short)} trials ran out of memory or lost their worker: once more, one at a time")
+    for trial_id in short:
+        state.again(trial_id)
+    engine.run([trial for trial in todo if trial.id in short], display, at_once=1)
+
+
+def _take_over(engine: Engine, taken: Sequence[Trial], store: Store, display: Display) -> None:
+    """Wait for trials that another run is at; do those that it leaves undone."""
+    left = list(taken)
+    if left:
+        display.note(f"another `bench run` is at {len(left)} of these trials: waiting for it")
+    while left:
+        claimed = {trial.id for trial in left if store.is_claimed(trial.id)}
+        free = [trial for trial in left if trial.id not in claimed]
+        left = [trial for trial in left if trial.id in claimed]
+        if free:  # those that were done meanwhile are found done, the others are run here
+            left += engine.run(free, display)
+        else:
+            time.sleep(_WAIT_SECONDS)
+
+
+def _print_standings(suite: Suite, trials: Sequence[Trial], store: Store, console: Console) -> None:
+    """Print the plan: what is done, and why the rest is not."""
+    found = standings(trials, store)
+    console.print(f"{suite.name}: {len(trials)} trials: {counts(found)}")
+    width = max((len(s.trial.title) for s in found), default=0)
+    for standing in found:
+        if standing.state != "done":
+            line = f"{standing.state:<12}{standing.trial.title:<{width}}  {standing.why}".rstrip()
+            console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
 def _manifest(suite: Suite, path: Path, planned: Sequence[Trial]) -> dict[str, object]:
@@ -82,23 +167,6 @@ def _manifest(suite: Suite, path: Path, planned: Sequence[Trial]) -> dict[str, o
     }
 
 
-def _check_views(suite: Suite, planned: Sequence[Trial]) -> None:
-    """Stop before any training when a strategy's views break a rule: the cheap part of the battery."""
-    from strategies.checks import StrategyError, check_view
-
-    entries = [entry.shown for entry in suite.settings.strategies]
-    for trial in {(t.strategy.label, t.model.channels): t for t in planned}.values():
-        choice = trial.strategy
-        try:
-            for stage in choice.stages:
-                check_view(choice.make, trial.model.channels, stage, trial.space)
-        except Exception as error:  # a plugin may raise anything
-            kind = "" if isinstance(error, StrategyError) else f"{type(error).__name__}: "
-            location = ("strategies", entries.index(choice.label))
-            message = f"strategy '{choice.label}' cannot augment a batch"
-            raise suite.error(location, message, f"{kind}{error}".replace("\n", " ")) from error
-
-
 def _skipped(planned: Sequence[Trial]) -> list[str]:
     """Say which operations the images of a dataset cannot have."""
     skipped = {t.dataset.name: t.space.skipped(t.model.channels) for t in planned}
@@ -109,27 +177,3 @@ def _notes(planned: Sequence[Trial]) -> list[str]:
     """Say what was changed or passed over when the images were read."""
     specs = dict.fromkeys(trial.dataset for trial in planned)
     return [f"{spec.name}: {note}" for spec in specs for note in load_dataset(spec).notes]
-
-
-def _check_weights(extractor: str, channels: set[int]) -> None:
-    """Stop before any training when the extractor's weights are missing."""
-    if extractor in ("random", "pixels"):
-        return
-    from benchmark.metrics.extractors import load_extractor
-
-    for count in channels:
-        load_extractor(extractor, channels=count)
-
-
-def _check_disk(runs: Path, trials: int) -> None:
-    """Stop before any training when the disk is too full for what the trials leave behind."""
-    folder = runs
-    while not folder.exists():
-        folder = folder.parent
-    need = _LEAST_FREE_BYTES + trials * _BYTES_PER_TRIAL
-    free = shutil.disk_usage(folder).free
-    if free < need:
-        raise UserError(
-            f"{runs}: {free / 2**20:.0f} MiB are free, {trials} trials need about {need / 2**20:.0f} MiB",
-            "free some space, or name another place with --runs",
-        )

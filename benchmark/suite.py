@@ -168,7 +168,7 @@ def _check_names(suite: Suite) -> None:
     if settings.model.preset not in PRESETS:
         raise suite.error(("model", "preset"), *unknown_name("preset", str(settings.model.preset), PRESETS))
     evaluation = settings.evaluation
-    if evaluation.extractor not in EXTRACTORS:
+    if evaluation.extractor not in EXTRACTORS and not evaluation.extractor.rpartition(":")[0].endswith(".py"):
         raise suite.error(
             ("evaluation", "extractor"), *unknown_name("extractor", evaluation.extractor, EXTRACTORS)
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import time
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,13 +14,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.data import budget_indices, load_dataset
-from benchmark.metrics.extractors import load_extractor
+from benchmark.data import Dataset, budget_indices, load_dataset
+from benchmark.extraction import extractor_of
+from benchmark.metrics.codes import code_usage
+from benchmark.metrics.extractors import Extractor, load_extractor
+from benchmark.metrics.feature_cache import FeatureCache
+from benchmark.metrics.intervals import mean_scored
 from benchmark.metrics.leakage import build_judge, leakage_scores
 from benchmark.metrics.memorisation import nearest_index
-from benchmark.metrics.score import score_samples, suffixed
+from benchmark.metrics.score import COUNTS, ImageSets, score_samples, suffixed
 from benchmark.plan import Trial
 from benchmark.records import Record, Store, failure, heading
+from benchmark.terms import Keep
 from benchmark.views import Views
 from pcvq2 import PCVQ2, FitLog
 from pcvq2.likelihood import BITS_PER_NAT
@@ -28,6 +35,10 @@ from pcvq2.training import NonFiniteLoss, Progress
 SHOWN = 32  # images of each kind kept for the report's grids
 LISTED_INDICES = 5000  # a longer budget is named by its seed alone
 LIKELIHOOD_IMAGES = 2000  # training images whose likelihood is measured, at the most
+MEMORY_ADVICE = (
+    "take a smaller batch, training.prior.micro_batch or a smaller model, or run fewer trials at once: "
+    "a larger share under `resources`, --max-concurrent 1"
+)
 
 
 def seed_for(trial: Trial, purpose: str) -> int:
@@ -40,22 +51,39 @@ def subset_seed(trial: Trial) -> int:
     return derive_seed(trial.fingerprint, trial.seed, "subset")
 
 
-def attempt_trial(trial: Trial, store: Store, **settings: Any) -> Record:
+def attempt_trial(trial: Trial, store: Store, *, keep: Keep = "models", **settings: Any) -> Record:
     """Run a trial and store its record; an error becomes a failure record with reason and traceback.
 
     A trial that is done needs its checkpoints no more; one that failed goes on from them when it is tried
     again, unless they lead to a nan. `settings` are those of `run_trial`.
     """
-    needed = False
+    needed = keep == "all"
     try:
         record, artifacts = run_trial(trial, store, **settings)
+        store.write(record, artifacts)
     except Exception as error:
-        record = failure(trial, f"{type(error).__name__}: {error}", traceback.format_exc())
-        artifacts, needed = {}, not isinstance(error, NonFiniteLoss)
-    store.write(record, artifacts)
+        record = _failure(trial, error)
+        needed = not isinstance(error, NonFiniteLoss)
+        with contextlib.suppress(OSError):  # a full disk: whoever called still learns of it
+            store.write(record, {})
     if not needed:
         store.drop_checkpoint(trial.id)
+    if keep == "records":
+        store.drop_model(trial.id)
     return record
+
+
+def _failure(trial: Trial, error: Exception) -> Record:
+    """Return the record of an error, with advice where memory was short."""
+    reason = f"{type(error).__name__}: {error}"
+    if not _out_of_memory(error):
+        return failure(trial, reason, traceback.format_exc())
+    return failure(trial, f"{reason} ({MEMORY_ADVICE})", traceback.format_exc(), "out_of_memory")
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Say whether memory was short: PyTorch's CPU allocator raises a bare RuntimeError."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def run_trial(
@@ -66,11 +94,20 @@ def run_trial(
     threads: int,
     progress: Progress,
     checkpoint_seconds: float = 60.0,
+    stop: Callable[[], bool] | None = None,
+    dataset: Dataset | None = None,
 ) -> tuple[Record, dict[str, bytes]]:
-    """Train, sample and score one model. Returns its record and its artifacts by file name."""
+    """Train, sample and score one model. Returns its record and its artifacts by file name.
+
+    `stop` is asked between steps, see PCVQ2.fit; `dataset` is read from where it lies unless given.
+    """
     torch.set_num_threads(threads)
     start = time.perf_counter()
-    dataset = load_dataset(trial.dataset)
+    dataset = dataset or load_dataset(trial.dataset)
+    if dataset.fingerprint != trial.fingerprint:
+        raise ValueError(
+            f"the images of '{dataset.name}' have changed since the run was planned; run it again"
+        )
     rows = budget_indices(dataset, trial.budget, subset_seed(trial))
     subset = dataset.train[rows]
     images, heldout = _to_device(subset, device), _to_device(dataset.heldout, device)
@@ -92,6 +129,7 @@ def run_trial(
         checkpoint_seconds=checkpoint_seconds,
         owner=trial.id,
         state=views,
+        stop=stop,
     )
     model.save(store.model_path(trial.id))
 
@@ -101,10 +139,18 @@ def run_trial(
     reconstructions = model.reconstruct(heldout)
     scoring_start = time.perf_counter()
     progress("scoring", 0, 1)
-    scores, artifacts = _score(trial, subset[:learned], dataset.heldout, samples, reconstructions, device)
+    sets = ImageSets(
+        train=subset[:learned],
+        pool=dataset.train,
+        heldout=dataset.heldout,
+        generated=_to_numpy(samples),
+        reconstructions=_to_numpy(reconstructions),
+    )
+    extractor = extractor_of(trial, dataset, store.extractors, device)
+    scores, artifacts = _score(trial, extractor, sets, store)
     scores |= _leakage(trial, heldout, samples, store) | _truth(trial, samples)
-    record = heading(trial) | {"status": "done", "trial": trial.resolved()} | scores
-    record |= _likelihood(model, train, heldout) | _codes(model, heldout)
+    record = heading(trial) | {"status": "done"} | scores
+    record |= _likelihood(model, train, validation, heldout) | _codes(model, heldout)
     record |= _reconstruction(model, train, heldout, reconstructions)
     record |= views.summary() | _training(trial, log, views)
     record |= _budget(rows, len(dataset.train), subset_seed(trial))
@@ -131,7 +177,7 @@ def _budget(rows: np.ndarray[Any, np.dtype[np.int64]], pool: int, order_seed: in
 
 def _to_device(images: np.ndarray[Any, np.dtype[np.uint8]], device: str) -> Tensor:
     """Move images (N, H, W, C) to the device as (N, C, H, W)."""
-    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).to(device)
+    return torch.from_numpy(np.array(images.transpose(0, 3, 1, 2), order="C")).to(device)
 
 
 def _to_numpy(images: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -139,39 +185,42 @@ def _to_numpy(images: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 
 def _score(
-    trial: Trial,
-    train: np.ndarray[Any, np.dtype[np.uint8]],
-    heldout: np.ndarray[Any, np.dtype[np.uint8]],
-    samples: Tensor,
-    reconstructions: Tensor,
-    device: str,
+    trial: Trial, extractor: Extractor, sets: ImageSets, store: Store
 ) -> tuple[Record, dict[str, bytes]]:
     """Score samples with the suite's extractor and with pixels beside it; keep images for the report."""
-    generated, rebuilt = _to_numpy(samples), _to_numpy(reconstructions)
-    sets = {"train": train, "heldout": heldout, "generated": generated, "reconstructions": rebuilt}
-    extractor = load_extractor(trial.extractor, channels=train.shape[3], device=device)
-    seed = seed_for(trial, "scoring")
+    channels, seed = trial.model.channels, seed_for(trial, "scoring")
+    cache = FeatureCache(extractor, sets.heldout, store.features)
     scores: Record = {
         "extractor": extractor.name,
         "extractor_fingerprint": extractor.fingerprint,
-        "samples": len(generated),
-        "references": len(heldout),
-        **score_samples(extractor, **sets, seed=seed, metrics=trial.metrics),
+        "extractor_accuracy": getattr(extractor, "accuracy", None),
+        "samples": len(sets.generated),
+        "references": len(sets.heldout),
+        **score_samples(cache, sets, seed=seed, metrics=trial.metrics),
     }
     if trial.extractor != "pixels":
-        pixels = load_extractor("pixels", channels=train.shape[3], device=device)
-        beside = score_samples(pixels, **sets, seed=seed, metrics=trial.metrics)
-        scores |= suffixed({k: v for k, v in beside.items() if not k.endswith("_images")}, "_pixels")
-    nearest = nearest_index(extractor(generated[:SHOWN]), extractor(train))
+        pixels = FeatureCache(load_extractor("pixels", channels=channels), sets.heldout, store.features)
+        beside = score_samples(pixels, sets, seed=seed, metrics=trial.metrics)
+        scores |= suffixed({k: v for k, v in beside.items() if k not in COUNTS}, "_pixels")
+    return scores, {"images.npz": _shown(cache, sets)}
+
+
+def _shown(cache: FeatureCache, sets: ImageSets) -> bytes:
+    """Return the images a report shows: samples beside the nearest real ones in the extractor's features."""
+    samples = sets.generated[:SHOWN]
+    features = cache.generated(samples)
+    nearest_train = sets.train[nearest_index(features, cache.real(sets.train))]
+    nearest_heldout = sets.heldout[nearest_index(features, cache.real(sets.heldout))]
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
-        samples=generated[:SHOWN],
-        nearest_train=train[nearest],
-        heldout=heldout[:SHOWN],
-        reconstructions=rebuilt[:SHOWN],
+        samples=samples,
+        heldout=sets.heldout[:SHOWN],
+        reconstructions=sets.reconstructions[:SHOWN],
+        nearest_train=nearest_train,
+        nearest_heldout=nearest_heldout,
     )
-    return scores, {"images.npz": buffer.getvalue()}
+    return buffer.getvalue()
 
 
 def _leakage(trial: Trial, heldout: Tensor, samples: Tensor, store: Store) -> Record:
@@ -194,16 +243,23 @@ def _truth(trial: Trial, samples: Tensor) -> Record:
     return keys | {f"{k}_null_reason": "no sample is a figure" for k, v in keys.items() if v is None}
 
 
-def _likelihood(model: PCVQ2, train: Tensor, heldout: Tensor) -> Record:
-    """Return the ledger on clean images, in bits per dimension."""
-    seen, unseen = model.bits_per_dim(train[:LIKELIHOOD_IMAGES]), model.bits_per_dim(heldout)
-    keys = {f"rate_{level}_bpd": float(rate.mean()) for level, rate in unseen.rates.items()}
-    keys |= {f"rate_{level}_train_bpd": float(rate.mean()) for level, rate in seen.rates.items()}
-    for name, ledger in (("train", seen), ("heldout", unseen)):
-        keys[f"bpd_{name}"] = float(ledger.total.double().mean())
-        keys[f"rate_{name}_bpd"] = float(ledger.rate.double().mean())
-    keys["distortion_bpd"] = float(unseen.distortion.double().mean())
-    keys["distortion_train_bpd"] = float(seen.distortion.double().mean())
+def _likelihood(model: PCVQ2, train: Tensor, validation: Tensor | None, heldout: Tensor) -> Record:
+    """Return the ledger of every split on clean images, in bits per dimension."""
+    ledgers = {"train": model.bits_per_dim(train[:LIKELIHOOD_IMAGES]), "heldout": model.bits_per_dim(heldout)}
+    if validation is not None:
+        ledgers["validation"] = model.bits_per_dim(validation)
+    keys: Record = {}
+    for split, ledger in ledgers.items():
+        infix = "" if split == "heldout" else f"_{split}"
+        keys |= {f"rate_{level}{infix}_bpd": float(rate.mean()) for level, rate in ledger.rates.items()}
+        keys[f"bpd_{split}"] = float(ledger.total.double().mean())
+        keys[f"rate_{split}_bpd"] = float(ledger.rate.double().mean())
+        keys[f"distortion{infix}_bpd"] = float(ledger.distortion.double().mean())
+    if validation is None:
+        keys |= {"bpd_validation": None, "bpd_validation_null_reason": "no image of the budget validates"}
+    heldout_total = ledgers["heldout"].total
+    bpd = mean_scored(heldout_total.double().cpu().numpy())
+    keys |= {"bpd_heldout_low": bpd.low, "bpd_heldout_high": bpd.high}
     keys["bpd_gap"] = keys["bpd_heldout"] - keys["bpd_train"]
     return keys
 
@@ -212,10 +268,7 @@ def _codes(model: PCVQ2, heldout: Tensor) -> Record:
     """Return how the codebooks are used on held-out images: a collapsed map has perplexity near 1."""
     keys: Record = {"codebook_size": model.config.vqvae.codes}
     for level, codes in zip(model.config.vqvae.levels, model.encode(heldout), strict=True):
-        share = torch.bincount(codes.flatten()).double() / codes.numel()
-        share = share[share > 0]
-        keys[f"perplexity_{level}"] = float(torch.exp(-(share * share.log()).sum()))
-        keys[f"codes_used_{level}"] = len(share)
+        keys[f"perplexity_{level}"], keys[f"codes_used_{level}"] = code_usage(codes)
     return keys
 
 

@@ -14,7 +14,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -42,13 +42,15 @@ class Stateful(Protocol):
 class Place:
     """Where a run keeps its checkpoints (None: nowhere), how often it writes one, and whose they are.
 
-    `state` is what the caller's callbacks change; it is stored and restored with the weights.
+    `state` is what the caller's callbacks change; it is stored and restored with the weights. `stop` is asked
+    between steps: once it says yes, a checkpoint is written and KeyboardInterrupt raised, as on Ctrl-C.
     """
 
     folder: Path | None = None
     every_seconds: float = 60.0
     owner: str = ""
     state: Stateful | None = None
+    stop: Callable[[], bool] | None = None
 
 
 class Checkpoint:
@@ -58,11 +60,16 @@ class Checkpoint:
     """
 
     def __init__(
-        self, path: Path, belongs: Mapping[str, Any], every_seconds: float, state: Stateful | None = None
+        self,
+        path: Path,
+        belongs: Mapping[str, Any],
+        every_seconds: float,
+        state: Stateful | None = None,
+        stop: Callable[[], bool] | None = None,
     ) -> None:
         self.path, self.previous = path, path.with_name(f"{path.name}.previous")
         self.belongs = json.loads(json.dumps({"format": _FORMAT, **belongs}))
-        self.every_seconds, self.state = every_seconds, state
+        self.every_seconds, self.state, self._stop = every_seconds, state, stop
         self.earlier_seconds = 0.0  # spent on the stage by the processes this one goes on from
         self._current = False  # `path` holds a good checkpoint of ours
         self._interrupted = False
@@ -79,6 +86,8 @@ class Checkpoint:
         for step in range(first, steps):
             yield step
             now = time.monotonic()
+            if self._stop is not None and self._stop():
+                self._interrupted = True
             if self._interrupted or now - last >= self.every_seconds or step + 1 == steps:
                 self._save(parts, step + 1, self.earlier_seconds + now - began)
                 last = time.monotonic()

@@ -114,7 +114,9 @@ class Fitting:
         path = shared / f"{key}.safetensors"
         checkpoint = None
         if self.place.folder is not None:
-            checkpoint = Checkpoint(shared / f"{key}.checkpoint", {"key": key}, self.place.every_seconds)
+            checkpoint = Checkpoint(
+                shared / f"{key}.checkpoint", {"key": key}, self.place.every_seconds, stop=self.place.stop
+            )
             self._checkpoints.append(checkpoint)
         with filelock.FileLock(path.with_suffix(".lock")):
             about, earlier = _take(vqvae, path), 0.0
@@ -154,7 +156,8 @@ class Fitting:
             **belongs,
         }
         path = self.place.folder / f"{stage}.checkpoint"
-        checkpoint = Checkpoint(path, belongs, self.place.every_seconds, self.place.state)
+        place = self.place
+        checkpoint = Checkpoint(path, belongs, place.every_seconds, place.state, place.stop)
         self._checkpoints.append(checkpoint)
         return checkpoint
 

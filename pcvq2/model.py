@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -63,6 +64,7 @@ class PCVQ2:
         checkpoint_seconds: float = 60.0,
         owner: str = "",
         state: Stateful | None = None,
+        stop: Callable[[], bool] | None = None,
     ) -> FitLog:
         """Train both stages; images and validation together are the budget.
 
@@ -74,6 +76,7 @@ class PCVQ2:
         after whatever stopped it, goes on from the last good one to the same weights, bit for bit (same
         machine, same thread count). One of other images, settings or another `owner` is refused. `state` is
         what `augment` and `observe` change, restored with the weights. The folder is the caller's to remove.
+        `stop` is asked between steps; a yes is a Ctrl-C: a checkpoint, then KeyboardInterrupt.
         Raises ValueError for images of another shape or type, NonFiniteLoss.
         """
         for name, split in (("images", images), ("validation", validation), ("heldout", heldout)):
@@ -84,7 +87,7 @@ class PCVQ2:
         pool = images if validation is None else torch.cat([images, validation])
         codes_augment = augment if "codes" in augmented_stages else None
         prior_augment = augment if "prior" in augmented_stages else None
-        place = Place(checkpoint, checkpoint_seconds, owner, state)
+        place = Place(checkpoint, checkpoint_seconds, owner, state, stop)
         fitting = Fitting(self.config, self.seed, place=place, progress=progress)
         splits = {"train": images, "validation": validation, "heldout": heldout}
         with torch.random.fork_rng():

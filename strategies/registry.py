@@ -12,6 +12,7 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import strategies
 from strategies.base import Strategy
@@ -47,6 +48,14 @@ def known_strategies() -> dict[str, type[Strategy]]:
 
 def from_file(path: Path, class_name: str) -> type[Strategy]:
     """Load a strategy class from a Python file. Raises FileNotFoundError, AttributeError, TypeError."""
+    strategy = load_class(path, class_name)
+    if not (inspect.isclass(strategy) and issubclass(strategy, Strategy)):
+        raise TypeError(f"{path}: '{class_name}' is not a subclass of strategies.Strategy")
+    return strategy
+
+
+def load_class(path: Path, class_name: str) -> Any:
+    """Return what a Python file calls `class_name`. Raises FileNotFoundError, AttributeError."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist")
     # one module per content: workers that are kept alive must not mix two versions of a file
@@ -65,10 +74,7 @@ def from_file(path: Path, class_name: str) -> type[Strategy]:
             raise
     if not hasattr(module, class_name):
         raise AttributeError(f"{path} has no class '{class_name}'")
-    strategy = getattr(module, class_name)
-    if not (inspect.isclass(strategy) and issubclass(strategy, Strategy)):
-        raise TypeError(f"{path}: '{class_name}' is not a subclass of strategies.Strategy")
-    return strategy
+    return getattr(module, class_name)
 
 
 def source_hash(path: Path) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -18,13 +20,15 @@ def read_digits(size: int) -> Loaded:
 
     Source: E. Alpaydin, C. Kaynak (1998), *Optical Recognition of Handwritten Digits*, UCI.
     """
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    levels = (digits.images * (255 / 16)).round().astype(np.uint8)
+    # read from its file: importing scikit-learn takes most of a second, which every `bench run` would pay
+    package = importlib.util.find_spec("sklearn")
+    assert package is not None
+    assert package.origin is not None
+    rows = np.loadtxt(Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=",")
+    levels = (rows[:, :64].reshape(-1, 8, 8) * (255 / 16)).round().astype(np.uint8)
     resized = [Image.fromarray(d).resize((size, size), Image.Resampling.BILINEAR) for d in levels]
     images = np.stack([np.asarray(image) for image in resized])[..., None]
-    return Loaded(images, pool_labels=digits.target.astype(np.int64), class_names=tuple("0123456789"))
+    return Loaded(images, pool_labels=rows[:, 64].astype(np.int64), class_names=tuple("0123456789"))
 
 
 def read_place(place: Place, shape: Shape) -> Loaded:

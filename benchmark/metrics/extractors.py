@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +18,9 @@ EXTRACTORS: dict[str, str] = {
     "random": "untrained three-layer convolutional network, fixed weights: needs no file, fits any domain",
     "pixels": "32 principal components of the reference images' pixels",
     "inception": "clean-fid's Inception v3 with clean-fid's resizing; needs its weights file",
+    "clip": "CLIP's ViT-B/32 with clean-fid's resizing; needs its weights file and timm",
+    "dinov2": "DINOv2's ViT-L/14 at 224 px; needs its weights file and timm",
+    "classifier": "small network taught the labels of the training pool; needs a labelled dataset (digits)",
 }
 
 
@@ -34,12 +38,22 @@ class Extractor(Protocol):
 
 
 def load_extractor(name: str, *, channels: int, device: str = "cpu") -> Extractor:
-    """Build the extractor of that name for images of 1 or 3 channels.
+    """Build the extractor of that name, or of `path.py:Class`, for images of 1 or 3 channels.
 
+    A classifier comes from benchmark.extraction, which knows labels.
     Raises UserError for an unknown name, MissingWeights when a weights file is not there.
     """
     if channels not in (1, 3):
         raise UserError(f"extractor '{name}' got images of {channels} channels", "Allowed: 1, 3")
+    if name.rpartition(":")[0].endswith(".py"):
+        from benchmark.metrics.own import OwnExtractor
+
+        return OwnExtractor(name, channels, device=device)
+    if name == "classifier":
+        raise UserError(
+            "extractor 'classifier' needs labels, which a plain set of images does not have",
+            "use it in a suite on a labelled dataset: digits",
+        )
     if name not in _BUILDERS:
         raise UserError(*unknown_name("extractor", name, EXTRACTORS))
     return _BUILDERS[name](channels, device)
@@ -85,8 +99,16 @@ def _inception(channels: int, device: str) -> Extractor:
     return Inception(channels, device=device)
 
 
+def _transformer(name: str, channels: int, device: str) -> Extractor:
+    from benchmark.metrics.vision_transformer import VisionTransformer
+
+    return VisionTransformer(name, channels, device=device)
+
+
 _BUILDERS: dict[str, Callable[[int, str], Extractor]] = {
     "random": _random,
     "pixels": _pixels,
     "inception": _inception,
+    "clip": partial(_transformer, "clip"),
+    "dinov2": partial(_transformer, "dinov2"),
 }

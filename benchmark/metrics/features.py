@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,11 @@ class UncomputableScoreError(BenchError, ValueError):
 
 def check_features(*, at_least: int = 2, **sets: Features) -> None:
     """Raise UncomputableScoreError unless all named sets are finite, (N >= at_least, D) with one D."""
+    check_sets(sets, at_least=at_least)
+
+
+def check_sets(sets: Mapping[str, Features], *, at_least: int = 2) -> None:
+    """Do the same for sets by name."""
     dimensions = {}
     for name, features in sets.items():
         if features.ndim != 2:

@@ -9,7 +9,7 @@ from cleanfid.resize import build_resizer
 from numpy.typing import NDArray
 
 from benchmark.metrics.extractors import Images, batches, check_images
-from benchmark.metrics.weights import find_inception, hash_file
+from benchmark.metrics.weights import find_weights, hash_file
 
 BYTES_PER_IMAGE = 24 * 2**20  # activations of the early layers dominate
 
@@ -23,7 +23,7 @@ class Inception:
     name = "inception"
 
     def __init__(self, channels: int, *, device: str = "cpu") -> None:
-        weights = find_inception()
+        weights = find_weights("inception")
         self.channels = channels
         self.device = torch.device(device)
         self.fingerprint = hash_file(weights)

@@ -1,105 +1,112 @@
-"""Compute every score of one trial from its images."""
+"""Compute every score of one set of generated images."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchmark.metrics.distances import frechet_distance, kernel_distance
-from benchmark.metrics.extractors import Extractor, Images
-from benchmark.metrics.features import Features, UncomputableScoreError
-from benchmark.metrics.manifold import manifold_scores
-from benchmark.metrics.memorisation import nearest_training_ratio
+from benchmark.data.loaded import Rows
+from benchmark.metrics.comparison import Comparison
+from benchmark.metrics.extractors import Images
+from benchmark.metrics.feature_cache import FeatureCache
+from benchmark.metrics.features import UncomputableScoreError
+from benchmark.metrics.intervals import Scored
 from benchmark.metrics.names import check_metrics
 
 Score = float | int | str | None
+POOL_MOST = 10_000  # images of the training pool that are looked at, drawn once
+_ENDS = ("_null_reason", "_low", "_high")
+_NONE = np.empty((0, 0, 0, 0), np.uint8)
+
+PRDC = ("heldout", "generated")
+MEMORY = ("train", "heldout", "generated")
 SETS_OF = {  # what each score looks at
-    "fid": ("heldout", "generated"),
-    "kid": ("heldout", "generated"),
-    "precision": ("heldout", "generated"),
-    "recall": ("heldout", "generated"),
-    "density": ("heldout", "generated"),
-    "coverage": ("heldout", "generated"),
+    **dict.fromkeys(("fid", "kid", "fid_inf", "precision", "recall", "density", "coverage"), PRDC),
     "rfid": ("heldout", "reconstructions"),
-    "nearest_training_ratio": ("train", "heldout", "generated"),
+    **dict.fromkeys(("nearest_training_ratio", "authenticity", "copying_z"), MEMORY),
+    **dict.fromkeys(("fid_train", "fid_heldout", "fid_heldout_minus_train"), MEMORY),
+    **dict.fromkeys(("fid_pool", "fid_heldout_minus_pool"), (*MEMORY, "pool")),
+    **dict.fromkeys(("fid_floor", "kid_floor"), (*PRDC, "pool")),
+}
+COUNTS = {  # beside these scores a record says how many images of each side they compare
+    "score_images": ("fid", "kid", "fid_inf", "precision", "recall", "density", "coverage"),
+    "rfid_images": ("rfid",),
+    "reference_images": ("fid_train", "fid_pool", "fid_heldout"),
+    "floor_images": ("fid_floor", "kid_floor"),
+    "kid_subset": ("kid",),
 }
 
 
+@dataclass(frozen=True)
+class ImageSets:
+    """The images that are compared, uint8 (N, H, W, C) each; an empty set leaves its scores null."""
+
+    heldout: Images
+    generated: Images
+    train: Images = field(default_factory=lambda: _NONE)  # what the model was trained on
+    pool: Images | Rows = field(default_factory=lambda: _NONE)  # all there are, `train` among them
+    reconstructions: Images = field(default_factory=lambda: _NONE)  # of `heldout`, in its order
+
+
 def score_samples(
-    extractor: Extractor,
-    *,
-    train: Images,
-    heldout: Images,
-    generated: Images,
-    reconstructions: Images,
-    seed: int,
-    metrics: Sequence[str] | None = None,
+    cache: FeatureCache, sets: ImageSets, *, seed: int, metrics: Sequence[str] | None = None
 ) -> dict[str, Score]:
-    """Return the scores named in `metrics` (all of METRICS for None) of uint8 images (N, H, W, C).
+    """Return the scores named in `metrics` (all of METRICS for None), each with N and, where it has one, the
+    95 % interval over images as `<score>_low` and `<score>_high`.
 
     Leakage, which needs the augmentation space, is benchmark.metrics.leakage's.
 
-    The extractor is fitted on the held-out images first. Held-out and generated images are compared in
-    equal numbers, the first min(N, M) of each, recorded as `score_images`; held-out images and their
-    reconstructions likewise (`rfid_images`). A score without a value is None beside `<score>_null_reason`.
-    `seed` draws the subsets of the kernel distance.
+    Two sets are always compared in equal numbers, the first min(N, M) of each (`score_images`); held-out
+    images and their reconstructions likewise (`rfid_images`). The three references of FID (training
+    subset, pool, held-out) all have as many images as the smallest of the sets (`reference_images`). A score
+    without a value is None beside `<score>_null_reason`. `seed` draws the subsets of the kernel distance.
     """
     names = [name for name in check_metrics(metrics) if name in SETS_OF]
-    images = {"train": train, "heldout": heldout, "generated": generated, "reconstructions": reconstructions}
-    extractor.fit(heldout)
     wanted = {which for name in names for which in SETS_OF[name]}
-    features = {which: _features(extractor, images[which]) for which in images if which in wanted}
-    counts = {
-        "score_images": min(len(heldout), len(generated)),
-        "rfid_images": min(len(heldout), len(reconstructions)),
+    images = {
+        "heldout": sets.heldout,
+        "train": sets.train,
+        "pool": drawn_pool(sets.pool),
+        "generated": sets.generated,
+        "reconstructions": sets.reconstructions,
     }
-    return {**counts, **_computed(names, _recipes(features, seed))}
-
-
-def _features(extractor: Extractor, images: Images) -> Features:
-    return extractor(images) if len(images) else np.empty((0, 0), np.float32)
-
-
-def _recipes(features: Mapping[str, Features], seed: int) -> dict[str, Callable[[], float]]:
-    """Say how each score is computed from the features of the sets it looks at."""
-
-    def pair(*, other: str = "generated") -> tuple[Features, Features]:
-        count = min(len(features["heldout"]), len(features[other]))
-        return features["heldout"][:count], features[other][:count]
-
-    manifold = cache(lambda: manifold_scores(*pair()))  # one pass for four scores
-    return {
-        "fid": lambda: frechet_distance(*pair()),
-        "kid": lambda: kernel_distance(*pair(), seed=seed),
-        "precision": lambda: manifold().precision,
-        "recall": lambda: manifold().recall,
-        "density": lambda: manifold().density,
-        "coverage": lambda: manifold().coverage,
-        "rfid": lambda: frechet_distance(*pair(other="reconstructions")),
-        "nearest_training_ratio": lambda: nearest_training_ratio(
-            features["train"], features["heldout"], features["generated"]
-        ),
+    features = {
+        which: (cache.generated if which in ("generated", "reconstructions") else cache.real)(images[which])
+        for which in images
+        if which in wanted
     }
+    comparison = Comparison(features, seed)
+    counts = {key: comparison.count(key) for key, users in COUNTS.items() if set(users) & set(names)}
+    return {**counts, **_computed(names, comparison.recipes())}
 
 
-def _computed(names: Sequence[str], recipes: Mapping[str, Callable[[], float]]) -> dict[str, Score]:
+def drawn_pool(pool: Images | Rows) -> Images:
+    """Return at most POOL_MOST images of the pool, in an order that does not follow their file names."""
+    order = np.random.default_rng(0).permutation(len(pool))[:POOL_MOST]
+    return pool[order]
+
+
+def _computed(names: Sequence[str], recipes: Mapping[str, Callable[[], Scored]]) -> dict[str, Score]:
     """Follow the recipes of the named scores; None and the reason where there is no value."""
     scores: dict[str, Score] = {}
     for name in names:
         try:
-            scores[name] = recipes[name]()
+            scored = recipes[name]()
         except UncomputableScoreError as error:
-            scores[name] = None
-            scores[f"{name}_null_reason"] = str(error)
+            scores |= {name: None, f"{name}_null_reason": str(error)}
+            continue
+        scores[name] = scored.value
+        if scored.low is not None and scored.high is not None:
+            scores |= {f"{name}_low": scored.low, f"{name}_high": scored.high}
     return scores
 
 
 def suffixed(scores: Mapping[str, Score], suffix: str) -> dict[str, Score]:
-    """Rename every score: `fid` becomes `fid_pixels` and `fid_null_reason` `fid_pixels_null_reason`."""
-    reason = "_null_reason"
-    return {
-        f"{name.removesuffix(reason)}{suffix}{reason if name.endswith(reason) else ''}": value
-        for name, value in scores.items()
-    }
+    """Rename every score: `fid` becomes `fid_pixels`, `fid_low` `fid_pixels_low`."""
+    renamed: dict[str, Score] = {}
+    for name, value in scores.items():
+        end = next((end for end in _ENDS if name.endswith(end)), "")
+        renamed[f"{name.removesuffix(end)}{suffix}{end}"] = value
+    return renamed

@@ -1,37 +1,125 @@
-"""Find weights files that the user fetched; nothing is ever downloaded. Importable without torch."""
+"""Find weights files that the user fetched, and fetch them when told to. Importable without torch."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 
 from cleanfid.downloads_helper import inception_url
 
-from benchmark.errors import UserError
+from benchmark.errors import UserError, unknown_name
 
-INCEPTION_URL: str = inception_url
-INCEPTION_FILE = INCEPTION_URL.rsplit("/", 1)[1]
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A file an extractor needs: where it comes from, and its SHA-256 where its publisher names it."""
+
+    url: str
+    sha256: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the file's own name."""
+        return self.url.rsplit("/", 1)[1]
+
+
+_CLIP_SHA256 = "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"
+WEIGHTS: dict[str, WeightsFile] = {
+    "inception": WeightsFile(inception_url),
+    "clip": WeightsFile(
+        f"https://openaipublic.azureedge.net/clip/models/{_CLIP_SHA256}/ViT-B-32.pt", _CLIP_SHA256
+    ),
+    "dinov2": WeightsFile("https://dl.fbaipublicfiles.com/dinov2/dinov2_vitl14/dinov2_vitl14_pretrain.pth"),
+}
 
 
 class MissingWeights(UserError):
     """An extractor's weights file is in none of the places where it is looked for."""
 
 
-def find_inception() -> Path:
-    """Return clean-fid's Inception file in $BENCH_WEIGHTS or else in ~/.cache/bench/weights.
+def places() -> list[Path]:
+    """Return the folders that are searched: $BENCH_WEIGHTS if it is set, then ~/.cache/bench/weights."""
+    home = Path.home() / ".cache" / "bench" / "weights"
+    given = os.environ.get("BENCH_WEIGHTS")
+    return [Path(given).expanduser(), home] if given else [home]
+
+
+def find_weights(extractor: str) -> Path:
+    """Return an extractor's weights file.
 
     Raises MissingWeights, which names the file, its source and where to put it.
     """
-    home = Path.home() / ".cache" / "bench" / "weights"
-    given = os.environ.get("BENCH_WEIGHTS")
-    places = [Path(given).expanduser(), home] if given else [home]
-    for place in places:
-        if (place / INCEPTION_FILE).is_file():
-            return place / INCEPTION_FILE
+    file, searched = WEIGHTS[extractor], places()
+    for place in searched:
+        if (place / file.name).is_file():
+            return place / file.name
     raise MissingWeights(
-        f"extractor 'inception' needs {INCEPTION_FILE}, which is not in {' nor in '.join(map(str, places))}",
-        f"Download it from {INCEPTION_URL} and put it into {places[0]}",
+        f"extractor '{extractor}' needs {file.name}, which is not in {' nor in '.join(map(str, searched))}",
+        f"Run `bench doctor --download {extractor}`, or download {file.url} and put it into {searched[0]}",
+    )
+
+
+def download_weights(extractor: str) -> Path:
+    """Fetch an extractor's file into the first place that is searched; there whole or not at all.
+
+    Its SHA-256 is compared with the publisher's where there is one, and recorded beside it. A file that is
+    there already is left alone. Raises UserError when it cannot be fetched or is not the file meant.
+    """
+    if extractor not in WEIGHTS:
+        raise UserError(*unknown_name("extractor with weights", extractor, WEIGHTS))
+    try:
+        return find_weights(extractor)
+    except MissingWeights:
+        file, target = WEIGHTS[extractor], places()[0] / WEIGHTS[extractor].name
+    scratch = target.with_name(f".{target.name}.{os.getpid()}.part")
+    by_hand = f"download it by hand from {file.url} and put it into {target.parent}"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        digest = _fetch(file.url, scratch)
+        if file.sha256 not in (None, digest):
+            raise UserError(
+                f"{file.name} from {file.url} has SHA-256 {digest}, not {file.sha256}", f"not kept; {by_hand}"
+            )
+        os.replace(scratch, target)
+        recorded_hash(target).write_text(f"{digest}  {target.name}\n")
+    except OSError as error:  # URLError is one
+        raise UserError(f"{file.name} cannot be fetched into {target.parent} ({error})", by_hand) from error
+    finally:
+        scratch.unlink(missing_ok=True)
+    return target
+
+
+def _fetch(url: str, target: Path) -> str:
+    digest = hashlib.sha256()
+    with urllib.request.urlopen(url, timeout=60) as source, target.open("wb") as file:
+        length = source.headers.get("Content-Length")
+        while chunk := source.read(2**20):
+            digest.update(chunk)
+            file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+        if length is not None and file.tell() != int(length):
+            raise OSError(f"{file.tell()} of {length} bytes came")
+    return digest.hexdigest()
+
+
+def recorded_hash(path: Path) -> Path:
+    """Return where the SHA-256 of a fetched file is kept, in the format of sha256sum."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def state_of(path: Path) -> str:
+    """Say what a weights file is: its hash, and whether it still is what was fetched."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    record = recorded_hash(path)
+    if not record.is_file():
+        return f"SHA-256 {digest[:16]}, put there by hand"
+    return f"SHA-256 {digest[:16]}" + (
+        "" if record.read_text().startswith(digest) else ", CHANGED since it was fetched"
     )
 
 

@@ -14,10 +14,11 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from benchmark.report.formatting import shortened, spread
 from benchmark.report.scores import HEADLINE, score
-from benchmark.report.statistics import Comparison, Estimate, by_seed
+from benchmark.report.statistics import Comparison, Estimate
 from benchmark.report.style import GREY, StrategyStyle, legend_below, strategy_styles
 from benchmark.report.tables import features_phrase, protocol_record
 
+MOST_DOTS = 20  # single seeds beside an interval; more are a blot
 _DODGE = 0.11  # distance between neighbouring strategies, in units of ln(budget)
 
 
@@ -52,11 +53,9 @@ def budget_figure(comparison: Comparison, dataset: str) -> Figure:
         _draw(axis, comparison, dataset, panel, styles)
     cells = comparison.at(dataset)
     seeds = spread(cell.score(HEADLINE).n for cell in cells)
-    bars = (
-        "bars: 95 % Student-t intervals; dots: single seeds"
-        if any(c.done > 1 for c in cells)
-        else "no intervals"
-    )
+    bars = "bars: 95 % Student-t intervals" if any(c.done > 1 for c in cells) else "no intervals"
+    if any(2 <= c.done <= MOST_DOTS for c in cells):
+        bars += "; dots: single seeds"
     handles = [
         Line2D(
             [],
@@ -132,9 +131,9 @@ def _series(comparison: Comparison, dataset: str, strategy: str, panel: Panel, p
         found = cell.difference(panel.key) if panel.paired else cell.score(panel.key)
         if cell.strategy != strategy or not found.n:
             continue
-        ours = by_seed(suite.done(dataset, cell.budget, strategy), panel.key)
+        ours = comparison.numbers(dataset, cell.budget, strategy, panel.key)
         if panel.paired and suite.baseline is not None:
-            theirs = by_seed(suite.done(dataset, cell.budget, suite.baseline), panel.key)
+            theirs = comparison.numbers(dataset, cell.budget, suite.baseline, panel.key)
             ours = {seed: ours[seed] - theirs[seed] for seed in ours.keys() & theirs.keys()}
         series.positions.append(cell.budget * math.exp(place * step))
         series.estimates.append(found)
@@ -158,6 +157,7 @@ def _draw_series(axis: Axes, series: Series, style: StrategyStyle) -> None:
     for position, found, seeds in zip(series.positions, series.estimates, series.seeds, strict=True):
         if found.has_interval:
             axis.vlines(position, found.low, found.high, color=style.color, linewidth=1.6, zorder=3)
+        if 2 <= len(seeds) <= MOST_DOTS:
             beside = [position * series.beside] * len(seeds)
             axis.plot(beside, seeds, ".", color=style.color, alpha=0.6, markersize=4.5, zorder=2.5)
 

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from benchmark.report.scores import score
-from benchmark.report.statistics import CONFIDENCE, Comparison, by_seed
+from benchmark.report.statistics import CONFIDENCE, Comparison, remembered
 
 Curves = dict[int, dict[int, float]]  # budget -> seed -> the baseline's score, signed so that lower is better
 
@@ -61,6 +61,7 @@ class GapClosed:
     reason: str = ""
 
 
+@remembered
 def equivalents(comparison: Comparison, key: str) -> list[Equivalent]:
     """Return every strategy's equivalent sample size in the baseline's images, where there are two "
     "budgets."""
@@ -75,6 +76,7 @@ def equivalents(comparison: Comparison, key: str) -> list[Equivalent]:
     return found
 
 
+@remembered
 def gaps_closed(comparison: Comparison, key: str) -> list[GapClosed]:
     """Return the share of the baseline's gap to its largest budget that each strategy closes."""
     found = []
@@ -135,7 +137,7 @@ def _paired(comparison: Comparison, key: str) -> list[tuple[str, int, str, dict[
     sign = 1.0 if better == "lower" else -1.0
 
     def signed(dataset: str, budget: int, strategy: str) -> dict[int, float]:
-        return {s: sign * v for s, v in by_seed(suite.done(dataset, budget, strategy), key).items()}
+        return {s: sign * v for s, v in comparison.numbers(dataset, budget, strategy, key).items()}
 
     found = []
     for dataset in suite.datasets:

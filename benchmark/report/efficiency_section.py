@@ -12,10 +12,11 @@ from benchmark.report.data_efficiency import (
     gaps_closed,
 )
 from benchmark.report.scores import HEADLINE, score
-from benchmark.report.statistics import Comparison
+from benchmark.report.statistics import Comparison, remembered
 from benchmark.report.tables import Column, markdown
 
 
+@remembered
 def efficiency_lines(comparison: Comparison, key: str = HEADLINE) -> list[str]:
     """Return the Markdown lines of the section; a sentence on why, where one budget allows none."""
     found = equivalents(comparison, key)

@@ -19,10 +19,11 @@ from benchmark.report.loading import Record
 from benchmark.report.paired_section import stars_phrase
 from benchmark.report.scores import HEADLINE
 from benchmark.report.significance import contrasts
-from benchmark.report.statistics import Cell, Comparison, Estimate
+from benchmark.report.statistics import Cell, Comparison, Estimate, remembered
 from benchmark.report.tables import features_phrase, few_samples, protocol_record
 
 
+@remembered
 def findings(comparison: Comparison) -> list[str]:
     """Return the Markdown lines of the answer: a line per dataset that sums up, then an item per budget."""
     lines: list[str] = []

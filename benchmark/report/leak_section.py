@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmark.report.formatting import score_texts
 from benchmark.report.scores import leak_keys, score
-from benchmark.report.statistics import Comparison
+from benchmark.report.statistics import Comparison, remembered
 from benchmark.report.tables import Column, markdown
 
 # Read together: distances to the nearest training image, FID against different references, copying tests.
@@ -19,6 +19,7 @@ _MEMORISATION = (
 )
 
 
+@remembered
 def leak_lines(comparison: Comparison) -> list[str]:
     """Return the section's lines: one table per dataset and subject, only of scores the records hold."""
     lines: list[str] = []

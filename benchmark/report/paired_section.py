@@ -15,10 +15,11 @@ from benchmark.report.significance import (
     mean_ranks,
     seeds_for_level,
 )
-from benchmark.report.statistics import Comparison
+from benchmark.report.statistics import Comparison, remembered
 from benchmark.report.tables import Column, markdown
 
 
+@remembered
 def paired_lines(comparison: Comparison) -> list[str]:
     """Return the Markdown lines of the section on paired comparisons in the headline."""
     found = contrasts(comparison, HEADLINE)
@@ -52,8 +53,9 @@ def stars_phrase(found: Sequence[Contrast]) -> str:
         needed = seeds_for_level(family)
         together = f" and {needed} for a family of {family}" if family > 1 else ""
         return (
-            f"No stars: with {spread(pairs)} pairs no p-value can be below {least_p(most):.2g}, whatever the "
-            f"effect; {alone} seeds are the least for one comparison{together} at {LEVEL:g}."
+            f"No stars: with {spread(pairs)} pair{'s' * (most > 1)} no p-value can be below "
+            f"{least_p(most):.2g}, whatever the effect; {alone} seeds are the least for one "
+            f"comparison{together} at {LEVEL:g}."
         )
     starred = [f"`{c.cell.strategy}` at {c.cell.budget}" for c in found if c.is_significant]
     return f"★: corrected p at most {LEVEL:g}{f' ({listed(starred)})' if starred else '; none here'}."

@@ -11,13 +11,14 @@ from benchmark.report.formatting import listed, spread
 from benchmark.report.loading import PlannedTrial, Record, SuiteRecords, one_line
 from benchmark.report.protocol import PROTOCOL
 from benchmark.report.scores import number_in
-from benchmark.report.statistics import Comparison
+from benchmark.report.statistics import Comparison, remembered
 from benchmark.report.tables import markdown, protocol_record
 
 # Parts of a trial that name it or that the report shows in a place of their own.
 _NOT_SETTINGS = ("dataset", "budget", "seed", "space", "validation_images", "dataset_fingerprint")
 
 
+@remembered
 def unfinished_lines(comparison: Comparison) -> list[str]:
     """Return the section's lines on failed and missing trials and on scores that are null."""
     suite = comparison.suite
@@ -42,11 +43,12 @@ def unfinished_lines(comparison: Comparison) -> list[str]:
 
 def protocol_lines(comparison: Comparison) -> list[str]:
     """Return the section's lines on how every trial was trained and measured."""
-    summary, table = shared_settings_lines(comparison.suite)
+    summary, table = shared_settings_lines(comparison)
     details = ["", "<details>", f"<summary>{summary}</summary>", "", *table, "", "</details>"]
     return [*own_settings_lines(comparison), *(details if table else [])]
 
 
+@remembered
 def own_settings_lines(comparison: Comparison) -> list[str]:
     """Return what was measured how, and what each strategy keeps to itself."""
     suite = comparison.suite
@@ -59,19 +61,21 @@ def own_settings_lines(comparison: Comparison) -> list[str]:
         "",
         f"Augmentation space (ranges at strength 1): {_shown(dict(suite.augmentation_space), 600)}",
         "",
-        *markdown(_strategy_columns(suite), words=True),
+        *markdown(_strategy_columns(comparison), words=True),
     ]
 
 
-def shared_settings_lines(suite: SuiteRecords) -> tuple[str, list[str]]:
+def shared_settings_lines(comparison: Comparison) -> tuple[str, list[str]]:
     """Return a summary and the table of what all trials have in common; no lines where that is nothing."""
-    shared, _ = _settings(suite)
+    suite = comparison.suite
+    shared, _ = _settings(comparison)
     rows = sorted(shared.items())
     summary = f"{len(rows)} settings shared by all {len(suite.records)} finished trials"
     columns = [("setting", [k for k, _ in rows]), ("value", [_shown(v) for _, v in rows])]
     return summary, markdown(columns, words=True) if rows else []
 
 
+@remembered
 def environment_lines(comparison: Comparison) -> list[str]:
     """Return the section's lines on versions, hardware, code and time; disagreeing records are all listed."""
     records = list(comparison.suite.records.values())
@@ -106,12 +110,13 @@ def commits(comparison: Comparison) -> list[str]:
     return sorted(str(commit) for commit in found if commit)
 
 
-def _strategy_columns(suite: SuiteRecords) -> list[tuple[str, list[str]]]:
+def _strategy_columns(comparison: Comparison) -> list[tuple[str, list[str]]]:
+    suite = comparison.suite
     groups = {
         name: [suite.records[t] for t in sorted(suite.records) if t.strategy == name]
         for name in suite.strategies
     }
-    _, own = _settings(suite)
+    _, own = _settings(comparison)
     return [
         ("strategy", [f"`{name}`" for name in groups]),
         ("finished trials", [str(len(records)) for records in groups.values()]),
@@ -124,8 +129,10 @@ def _strategy_columns(suite: SuiteRecords) -> list[tuple[str, list[str]]]:
     ]
 
 
-def _settings(suite: SuiteRecords) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+@remembered
+def _settings(comparison: Comparison) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Split the trials' settings into those shared by all and those that one strategy keeps to itself."""
+    suite = comparison.suite
     flat = {}
     for trial, record in suite.records.items():
         settings = record.get("trial") or {}

@@ -12,7 +12,7 @@ from benchmark.report.loading import SuiteRecords
 from benchmark.report.paired_section import paired_lines
 from benchmark.report.provenance import commits, environment_lines, protocol_lines, unfinished_lines
 from benchmark.report.scores import HEADLINE
-from benchmark.report.statistics import Cell, Comparison
+from benchmark.report.statistics import Cell, Comparison, remembered
 from benchmark.report.tables import (
     few_samples,
     likelihood_columns,
@@ -78,6 +78,7 @@ def _title(suite: SuiteRecords) -> list[str]:
     return [f"*{suite.title}*", ""] if suite.title else []
 
 
+@remembered
 def result_lines(comparison: Comparison) -> list[str]:
     suite = comparison.suite
     lines: list[str] = []

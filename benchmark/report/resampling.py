@@ -24,12 +24,22 @@ def bootstrap_interval(values: Sequence[float], confidence: float = 0.95) -> tup
 
     Every resample is used where there are few (up to six values); else 10,000 from a fixed seed.
     """
-    sample = np.sort(np.asarray(values, dtype=float))
-    if len(sample) < 2:
-        return math.nan, math.nan
-    means = _counts(len(sample)) @ sample / len(sample)
-    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
+    return bootstrap_intervals([values], confidence)[0]
+
+
+def bootstrap_intervals(
+    every: Sequence[Sequence[float]], confidence: float = 0.95
+) -> list[tuple[float, float]]:
+    """Return the percentile interval of each sample's mean; samples of one size share their resamples."""
+    intervals = [(math.nan, math.nan)] * len(every)
+    for n in {len(values) for values in every} - {0, 1}:
+        places = [place for place, values in enumerate(every) if len(values) == n]
+        samples = np.sort([every[place] for place in places], axis=1).T
+        means = _counts(n) @ samples / n
+        lows, highs = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+        for place, low, high in zip(places, lows, highs, strict=True):
+            intervals[place] = float(low), float(high)
+    return intervals
 
 
 def bca_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:

@@ -25,6 +25,10 @@ SETTINGS = frozenset(
         "prior_steps",
         "score_images",
         "rfid_images",
+        "reference_images",
+        "floor_images",
+        "kid_subset",
+        "extractor_accuracy",
         "cpu_threads",
     }
 )
@@ -49,10 +53,21 @@ _OF_FEATURES = (
     Score("density", "density", "higher"),
     Score("coverage", "coverage", "higher"),
     Score("rfid", "reconstruction FID", "lower"),
+    Score("fid_inf", "FID∞", "lower"),
+    Score("fid_floor", "FID, real against real"),
+    Score("kid_floor", "KID, real against real"),
+    Score("fid_train", "FID to the training subset"),
+    Score("fid_pool", "FID to the training pool", "lower"),
+    Score("fid_heldout", "FID to held-out, equal numbers", "lower"),
+    Score("fid_heldout_minus_train", "FID, held-out − training subset"),
+    Score("fid_heldout_minus_pool", "FID, held-out − training pool"),
+    Score("authenticity", "authentic share"),
+    Score("copying_z", "copying C_T"),
 )
 _CATALOGUE = (
     Score("bpd_heldout", "bits/dim, held-out", "lower"),
     Score("bpd_train", "bits/dim, training images", "lower"),
+    Score("bpd_validation", "bits/dim, validation images", "lower"),
     Score("bpd_gap", "gap train → held-out, bits/dim", "lower"),
     Score("rate_heldout_bpd", "prior's rate, held-out, bits/dim", "lower"),
     Score("rate_train_bpd", "prior's rate, training images, bits/dim", "lower"),
@@ -62,6 +77,10 @@ _CATALOGUE = (
     Score("rate_bottom_train_bpd", "rate of the bottom codes, training images, bits/dim", "lower"),
     Score("distortion_bpd", "distortion, held-out, bits/dim", "lower"),
     Score("distortion_train_bpd", "distortion, training images, bits/dim", "lower"),
+    Score("rate_validation_bpd", "prior's rate, validation images, bits/dim", "lower"),
+    Score("rate_top_validation_bpd", "rate of the top codes, validation images, bits/dim", "lower"),
+    Score("rate_bottom_validation_bpd", "rate of the bottom codes, validation images, bits/dim", "lower"),
+    Score("distortion_validation_bpd", "distortion, validation images, bits/dim", "lower"),
     *_OF_FEATURES,
     *(Score(f"{known.key}_pixels", f"{known.title}, pixels", known.better) for known in _OF_FEATURES),
     Score("reconstruction_mse", "reconstruction MSE", "lower"),
@@ -104,7 +123,8 @@ def number_in(record: Record, key: str) -> float | None:
 
 def numeric_keys(records: Iterable[Record]) -> tuple[str, ...]:
     """List every score with a number in some record: known ones in house order, then plugins' by name."""
-    found = {key for record in records for key in record if number_in(record, key) is not None} - SETTINGS
+    every = {key for record in records for key in record if number_in(record, key) is not None}
+    found = set(without_bounds(every)) - SETTINGS
     return tuple(key for key in SCORES if key in found) + tuple(sorted(found - SCORES.keys()))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass
 
-from benchmark.report.statistics import Comparison, by_seed
+from benchmark.report.statistics import Comparison
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ def seed_scatter(comparison: Comparison, key: str) -> list[Scatter]:
     for cell in comparison.cells:
         if suite.baseline is None or cell.strategy == suite.baseline:
             continue
-        ours = by_seed(suite.done(cell.dataset, cell.budget, cell.strategy), key)
-        theirs = by_seed(suite.done(cell.dataset, cell.budget, suite.baseline), key)
+        ours = comparison.numbers(cell.dataset, cell.budget, cell.strategy, key)
+        theirs = comparison.numbers(cell.dataset, cell.budget, suite.baseline, key)
         seeds = sorted(ours.keys() & theirs.keys())
         if len(seeds) < 3:
             continue

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.report.resampling import bootstrap_interval
+from benchmark.report.resampling import bootstrap_intervals
 from benchmark.report.scores import score
-from benchmark.report.statistics import Cell, Comparison, Estimate, by_seed
+from benchmark.report.statistics import Cell, Comparison, Estimate, remembered
 
 LEVEL = 0.05
 _EXACT_UP_TO = 14  # pairs: 16,384 ways to flip; above, as many are drawn
@@ -51,32 +51,36 @@ class Contrast:
         return f"{ends[0]}/{self.equal}/{ends[1]}"
 
 
+@remembered
 def contrasts(comparison: Comparison, key: str) -> list[Contrast]:
     """Compare every cell that shares pairs with the baseline; Holm's family is all of them."""
-    suite, baseline = comparison.suite, comparison.suite.baseline
+    baseline = comparison.suite.baseline
     if baseline is None:
         return []
     found = []
     for cell in comparison.cells:
         if cell.strategy == baseline or not cell.difference(key).n:
             continue
-        ours = by_seed(suite.done(cell.dataset, cell.budget, cell.strategy), key)
-        theirs = by_seed(suite.done(cell.dataset, cell.budget, baseline), key)
+        ours = comparison.numbers(cell.dataset, cell.budget, cell.strategy, key)
+        theirs = comparison.numbers(cell.dataset, cell.budget, baseline, key)
         found.append((cell, [ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]))
-    p_values = [sign_flip_p(differences) for _, differences in found]
+    p_values = sign_flip_p_values([differences for _, differences in found])
+    intervals = bootstrap_intervals([differences for _, differences in found])
     return [
         Contrast(
             cell=cell,
             key=key,
             difference=cell.difference(key),
-            bootstrap=bootstrap_interval(differences),
+            bootstrap=interval,
             p=p,
             p_holm=corrected,
             lower=sum(d < 0 for d in differences),
             equal=sum(d == 0 for d in differences),
             higher=sum(d > 0 for d in differences),
         )
-        for (cell, differences), p, corrected in zip(found, p_values, holm(p_values), strict=True)
+        for (cell, differences), p, corrected, interval in zip(
+            found, p_values, holm(p_values), intervals, strict=True
+        )
     ]
 
 
@@ -86,17 +90,23 @@ def sign_flip_p(differences: Sequence[float]) -> float:
     Exact up to 14 pairs. Above, the p-value of 20,000 drawn flips with the observed one added, which never
     understates it (Phipson & Smyth (2010), *Permutation p-values should never be zero*).
     """
-    values = np.sort(np.asarray(differences, dtype=float))  # whatever the order of records
-    n = len(values)
-    if n == 0:
-        return math.nan
-    size = float(np.abs(values).max())
-    if size == 0.0:
-        return 1.0
-    values = values / size  # so that the tolerance means the same for every unit
-    sums = np.abs(_signs(n) @ values)
-    extreme = int((sums >= abs(float(values.sum())) - 1e-9).sum())
-    return extreme / len(sums) if n <= _EXACT_UP_TO else (extreme + 1) / (len(sums) + 1)
+    return sign_flip_p_values([differences])[0]
+
+
+def sign_flip_p_values(every: Sequence[Sequence[float]]) -> list[float]:
+    """Return the p-value of each set of differences; sets of one size are flipped together."""
+    p_values = [math.nan] * len(every)
+    for n in {len(differences) for differences in every} - {0}:
+        places = [place for place, differences in enumerate(every) if len(differences) == n]
+        values = np.sort([every[place] for place in places], axis=1).T  # whatever the order of records
+        sizes = np.abs(values).max(axis=0)
+        values = values / np.where(sizes > 0, sizes, 1)  # so that the tolerance means the same for every unit
+        observed = np.abs(values.sum(axis=0)) - 1e-9
+        extreme = (np.abs(_signs(n) @ values) >= observed).sum(axis=0)
+        drawn = int(n > _EXACT_UP_TO)
+        for place, count in zip(places, extreme, strict=True):
+            p_values[place] = float((count + drawn) / (len(_signs(n)) + drawn))
+    return p_values
 
 
 def least_p(n: int) -> float:

@@ -6,9 +6,12 @@ under the same (dataset, budget, seed), which share images, initial weights and 
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from scipy.special import stdtrit  # the quantile of scipy.stats.t, at a tenth of the import time
 
@@ -16,6 +19,8 @@ from benchmark.report.loading import Record, SuiteRecords
 from benchmark.report.scores import number_in, numeric_keys
 
 CONFIDENCE = 0.95
+Rest = ParamSpec("Rest")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -83,13 +88,41 @@ class Comparison:
 
     def between(self, key: str, ours: Cell, theirs: Cell) -> Estimate:
         """Return the paired difference ours - theirs of two cells with the same dataset and budget."""
-        arms = [self.suite.done(c.dataset, c.budget, c.strategy) for c in (ours, theirs)]
         seeds = {
             trial.seed
             for c in (ours, theirs)
             for trial in self.suite.planned(c.dataset, c.budget, c.strategy)
         }
-        return paired_difference(by_seed(arms[0], key), by_seed(arms[1], key), seeds)
+        first, second = (self.numbers(c.dataset, c.budget, c.strategy, key) for c in (ours, theirs))
+        return paired_difference(first, second, seeds)
+
+    def numbers(self, dataset: str, budget: int, strategy: str, key: str) -> dict[int, float]:
+        """Return seed -> number of one cell's score; read once, so not to be changed."""
+        place = (dataset, budget, strategy, key)
+        if place not in self.memory:
+            self.memory[place] = by_seed(self.suite.done(dataset, budget, strategy), key)
+        return self.memory[place]
+
+    @cached_property
+    def memory(self) -> dict[tuple[Hashable, ...], Any]:
+        """Hold what was computed from these records, by what it is."""
+        return {}
+
+
+def remembered(
+    compute: Callable[Concatenate[Comparison, Rest], Result],
+) -> Callable[Concatenate[Comparison, Rest], Result]:
+    """Compute something from a comparison once, however many pages and tables ask for it."""
+
+    @functools.wraps(compute)
+    def once(comparison: Comparison, /, *rest: Rest.args, **named: Rest.kwargs) -> Result:
+        place = (compute.__module__, compute.__qualname__, *rest, *named.items())
+        if place not in comparison.memory:
+            comparison.memory[place] = compute(comparison, *rest, **named)
+        result: Result = comparison.memory[place]
+        return result
+
+    return once
 
 
 def estimate(values: Iterable[float]) -> Estimate:

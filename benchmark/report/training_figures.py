@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from benchmark.report.formatting import decimals_for, number, shortened
 from benchmark.report.loading import Record, SuiteRecords
@@ -16,6 +17,7 @@ from benchmark.report.statistics import Comparison
 from benchmark.report.style import GREY, LINES, StrategyStyle, legend_below, strategy_styles
 
 _COLUMNS = 5
+MOST_LINES = 6  # seeds drawn in one panel; more cannot be told apart
 
 
 def strength_figure(comparison: Comparison, dataset: str) -> Figure | None:
@@ -48,7 +50,7 @@ def strength_figure(comparison: Comparison, dataset: str) -> Figure | None:
             Line2D([], [], color=GREY, linestyle=LINES[i % len(LINES)], label=f"{budget} images")
             for i, budget in enumerate(budgets)
         ]
-        legend_below(figure, handles, "where curves differ between trials: one line per seed")
+        legend_below(figure, handles, f"where curves differ between trials: {_lines_phrase(suite, dataset)}")
     return figure
 
 
@@ -64,26 +66,37 @@ def learning_figure(comparison: Comparison, dataset: str) -> Figure | None:
     budgets = suite.budgets(dataset)
     size = (max(2.15 * len(styles) + 0.7, 5.0), 1.95 * len(budgets) + 1.0)
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.06))
-    axes = figure.subplots(len(budgets), len(styles), sharex=True, sharey="row", squeeze=False)
+    axes = figure.subplots(len(budgets), len(styles), squeeze=False)
+    end = max((steps[-1] for r in suite.records.values() if (steps := r.get("curve_step"))), default=1)
     for row, budget in zip(axes, budgets, strict=True):
         row[0].set_ylabel(f"{budget} images\nbits/dim")
         for axis, (name, style) in zip(row, styles.items(), strict=True):
-            records = list(suite.done(dataset, budget, name).values())
+            records = list(suite.done(dataset, budget, name).values())[:MOST_LINES]
             _draw_rates(axis, records, style)
             axis.set_title(_codes_note(comparison, dataset, budget, name), fontsize=7.2, color=GREY, pad=4)
-        _fit_rates(row[0], [r for name in styles for r in suite.done(dataset, budget, name).values()])
+        _fit_rates(row, [r for name in styles for r in suite.done(dataset, budget, name).values()])
+        _fit_steps(row, end, labelled=budget == budgets[-1])
     for heading, foot, name in zip(axes[0], axes[-1], styles, strict=True):
         _heading(heading, name, 27)
         foot.set_xlabel("step")
-    legend_below(figure, _rate_legend(suite), "the prior's rate (top + bottom), one line per seed")
+    lines = _lines_phrase(suite, dataset)
+    legend_below(figure, _rate_legend(suite), f"the prior's rate (top + bottom), {lines}")
     return figure
+
+
+def _lines_phrase(suite: SuiteRecords, dataset: str) -> str:
+    cells = {(t.budget, t.strategy) for t in suite.records if t.dataset == dataset}
+    most = max(len(suite.done(dataset, budget, name)) for budget, name in cells)
+    return (
+        "one line per seed" if most <= MOST_LINES else f"one line per seed, the first {MOST_LINES} of {most}"
+    )
 
 
 def _draw_strength(axis: Axes, suite: SuiteRecords, dataset: str, name: str, style: StrategyStyle) -> bool:
     """Draw one strategy's panel; say whether its curves differ between trials."""
     curves: dict[tuple[tuple[float, ...], tuple[float, ...]], int] = {}  # curve -> place of its budget
     for place, budget in enumerate(suite.budgets(dataset)):
-        for record in suite.done(dataset, budget, name).values():
+        for record in list(suite.done(dataset, budget, name).values())[:MOST_LINES]:
             steps, strength = _curve(record, "curve_strength")
             if not steps:
                 continue
@@ -113,16 +126,29 @@ def _draw_rates(axis: Axes, records: Sequence[Record], style: StrategyStyle) -> 
         axis.text(0.5, 0.5, "no curve", transform=axis.transAxes, ha="center", color=GREY)
 
 
-def _fit_rates(axis: Axes, records: Sequence[Record]) -> None:
+def _fit_rates(row: Iterable[Axes], records: Sequence[Record]) -> None:
     """Fit a row's height to what follows the first tenth of training, which would dwarf the rest."""
     rates = []
     for record in records:
         for key in ("curve_rate_train_bpd", "curve_rate_heldout_bpd"):
-            curve = list(zip(*_curve(record, key), strict=True))
-            rates += [rate for step, rate in curve if step >= 0.1 * curve[-1][0]]
-    if rates and max(rates) > min(rates):
-        margin = 0.06 * (max(rates) - min(rates))
-        axis.set_ylim(min(rates) - margin, max(rates) + margin)
+            steps, values = _curve(record, key)
+            rates += [rate for step, rate in zip(steps, values, strict=True) if step >= 0.1 * steps[-1]]
+    if rates:
+        margin = 0.06 * (max(rates) - min(rates)) or 0.05
+        for axis in row:
+            axis.set_ylim(min(rates) - margin, max(rates) + margin)
+
+
+def _fit_steps(row: Sequence[Axes], end: int, *, labelled: bool) -> None:
+    """Give a row's panels the same ticks; set, not shared, which would take time with the panels squared."""
+    steps = [tick for tick in MaxNLocator(4, integer=True).tick_values(0, end) if tick <= end]
+    low, high = row[0].get_ylim()
+    rates = [tick for tick in row[0].get_yticks() if low <= tick <= high]
+    for axis in row:
+        axis.set_xlim(-0.04 * end, 1.04 * end)
+        axis.set_xticks(steps, [f"{step:.0f}" if labelled else "" for step in steps])
+    for axis in row[1:]:
+        axis.set_yticks(rates, [""] * len(rates))
 
 
 def _mark_selected(axis: Axes, record: Record, style: StrategyStyle) -> None:

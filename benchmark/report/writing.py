@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from matplotlib.figure import Figure
 from benchmark.report.budget_figure import budget_figure
 from benchmark.report.contact_sheet import contact_sheet, seen_views
 from benchmark.report.crosstalk_figure import crosstalk_figure
+from benchmark.report.files import write_whole
 from benchmark.report.latex import latex_text
 from benchmark.report.leakage_figure import leakage_figure
 from benchmark.report.loading import load_suite
@@ -68,7 +67,7 @@ def write_report(manifest_path: Path, runs: Path, output: Path) -> ReportSummary
         for caption, images in drawn
         for kind, content in images.items()
     }
-    written = [_write(output / name, content) for name, content in (texts | figures).items()]
+    written = [write_whole(output / name, content) for name, content in (texts | figures).items()]
     return ReportSummary(
         readme=written[0],
         paths=tuple(written),
@@ -129,20 +128,6 @@ def _stems(datasets: list[str]) -> dict[str, str]:
             if (name := stem if i == 1 else f"{stem}-{i}") not in taken
         )
     return stems
-
-
-def _write(path: Path, content: bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        os.chmod(draft, 0o644)  # mkstemp makes files private
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
-    return path
 
 
 _BUDGETS = (

@@ -27,7 +27,7 @@ def test_names_are_known_and_misspelt_ones_get_a_suggestion():
         load_extractor("randon", channels=1)
     assert str(error.value).splitlines() == [
         "extractor 'randon' is unknown",
-        "Did you mean 'random'? Known: inception, pixels, random",
+        "Did you mean 'random'? Known: classifier, clip, dinov2, inception, pixels, random",
     ]
     with pytest.raises(UserError, match="2 channels"):
         load_extractor("random", channels=2)

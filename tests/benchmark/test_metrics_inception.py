@@ -13,8 +13,13 @@ from cleanfid.inception_torchscript import InceptionV3W
 from PIL import Image
 
 from benchmark.errors import UserError
+from benchmark.extraction import check_extractor
 from benchmark.metrics.extractors import load_extractor
-from benchmark.metrics.weights import MissingWeights
+from benchmark.metrics.weights import MissingWeights, hash_file
+from benchmark.plan import plan_trials
+from benchmark.records import Store
+from benchmark.suite import load_suite
+from benchmark.trial import attempt_trial
 
 FILE = "inception-2015-12-05.pt"
 
@@ -100,6 +105,21 @@ def test_weights_are_looked_for_in_the_environments_place_first(tmp_path, home, 
     assert load_extractor("inception", channels=3).fingerprint != fallback
 
 
+def test_a_whole_trial_runs_on_the_stand_in_and_names_its_weights(tmp_path, monkeypatch, suite_text):
+    monkeypatch.setenv("BENCH_WEIGHTS", str(put_weights(tmp_path / "weights")))
+    path = tmp_path / "a.yaml"
+    path.write_text(suite_text.replace("evaluation: {", "evaluation: {samples: 8, extractor: inception, "))
+    trial = plan_trials(load_suite(path))[0]
+    check_extractor(trial)
+    store = Store(tmp_path / "runs")
+    record = attempt_trial(trial, store, device="cpu", threads=1, progress=lambda *a: None)
+    assert record["status"] == "done", record
+    assert record["extractor"] == "inception"
+    assert record["extractor_fingerprint"] == hash_file(tmp_path / "weights" / FILE)
+    assert record["fid"] > 0
+    assert len(list(store.features.glob("inception-*.safetensors"))) == 2  # held-out and training images
+
+
 def test_missing_weights_say_which_file_where_from_and_where_to(tmp_path, home, monkeypatch):
     monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path / "weights"))
     with pytest.raises(MissingWeights) as error:
@@ -109,4 +129,5 @@ def test_missing_weights_say_which_file_where_from_and_where_to(tmp_path, home, 
     assert FILE in first
     assert str(home / ".cache" / "bench" / "weights") in first
     assert "https://nvlabs-fi-cdn.nvidia.com/" in second
+    assert "bench doctor --download inception" in second
     assert second.endswith(str(tmp_path / "weights"))

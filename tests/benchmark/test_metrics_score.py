@@ -7,10 +7,11 @@ import pytest
 import scipy.ndimage
 from sklearn.datasets import load_digits
 
-from benchmark.errors import UserError
+from benchmark.errors import BenchError, UserError
 from benchmark.metrics.extractors import load_extractor
+from benchmark.metrics.feature_cache import FeatureCache
 from benchmark.metrics.names import METRICS
-from benchmark.metrics.score import score_samples, suffixed
+from benchmark.metrics.score import COUNTS, ImageSets, score_samples, suffixed
 
 SPLIT = 450  # images of each of four parts
 
@@ -26,18 +27,23 @@ def digits() -> tuple[list[np.ndarray], list[np.ndarray]]:
 
 PARTS, LABELS = digits()
 TRAIN, HELDOUT, FRESH, OTHER = PARTS
+POOL = np.concatenate([TRAIN, OTHER])
 
 
 @pytest.fixture(params=["random", "pixels"])
 def score(request):
     """Score generated images beside fixed training and held-out digits."""
-    extractor = load_extractor(request.param, channels=1)
+    cache = FeatureCache(load_extractor(request.param, channels=1), HELDOUT)
 
     def scored(generated, **changes):
-        sets = {"train": TRAIN, "heldout": HELDOUT, "reconstructions": HELDOUT} | changes
-        return score_samples(extractor, generated=generated, seed=0, **sets)
+        sets = {"train": TRAIN, "pool": POOL, "heldout": HELDOUT, "reconstructions": HELDOUT} | changes
+        return score_samples(cache, ImageSets(generated=generated, **sets), seed=0)
 
     return scored
+
+
+def score_with(name: str, sets: ImageSets, **options):
+    return score_samples(FeatureCache(load_extractor(name, channels=1), sets.heldout), sets, **options)
 
 
 def blurred(images: np.ndarray, width: float) -> np.ndarray:
@@ -49,11 +55,19 @@ def noisy(images: np.ndarray, level: float) -> np.ndarray:
     return (images + noise).round().clip(0, 255).astype(np.uint8)
 
 
-def test_every_named_score_comes_out(score):
+def test_every_named_score_comes_out_with_its_numbers_of_images_and_an_interval_around_it(score):
     scores = score(FRESH)
-    assert set(scores) == set(METRICS) - {"leakage"} | {"score_images", "rfid_images"}
-    assert scores["score_images"] == len(FRESH)
-    assert all(isinstance(scores[name], float) for name in set(METRICS) - {"leakage"})
+    named = set(METRICS) - {"leakage"}
+    ends = {f"{name}_{end}" for name in named for end in ("low", "high")}
+    assert set(scores) - ends == named | set(COUNTS)
+    assert {scores[key] for key in COUNTS} == {len(FRESH)}
+    assert all(isinstance(scores[name], float) for name in named)
+    assert ends - set(scores) == {
+        "copying_z_low",
+        "copying_z_high",
+    }  # a z-score is in standard errors already
+    for name in named - {"copying_z"}:
+        assert scores[f"{name}_low"] <= scores[name] <= scores[f"{name}_high"], name
 
 
 def test_identical_sets_are_at_distance_zero(score):
@@ -92,41 +106,138 @@ def test_copies_are_told_from_fresh_real_images(score):
     assert few["recall"] < 0.3 * fresh["recall"]
 
 
+def test_a_copycat_has_the_lowest_fid_to_its_training_subset(score):
+    copies = score(noisy(TRAIN, 0.01))
+    fresh = score(FRESH)
+    assert copies["fid_train"] < copies["fid_pool"] < copies["fid_heldout"]
+    assert copies["fid_heldout_minus_train"] > 0.5 * copies["fid_heldout"]
+    difference = copies["fid_heldout"] - copies["fid_train"]
+    assert copies["fid_heldout_minus_train"] == pytest.approx(difference, rel=1e-9)
+    assert abs(fresh["fid_heldout_minus_train"]) < 0.3 * copies["fid_heldout_minus_train"]
+    assert copies["copying_z"] < -5
+    assert fresh["copying_z"] > -3
+    assert copies["authenticity_high"] < 0.1 < fresh["authenticity_low"]
+
+
+def test_fresh_real_images_score_like_the_floor(score):
+    scores = score(FRESH)
+    assert scores["fid_floor_low"] * 0.8 < scores["fid"] < scores["fid_floor_high"] * 1.2
+    assert abs(scores["kid"] - scores["kid_floor"]) < 4 * (scores["kid_floor_high"] - scores["kid_floor_low"])
+    assert scores["fid_floor"] > 0
+    assert scores["fid_inf"] < 0.3 * scores["fid"]  # the floor is bias: extrapolated, little of it stays
+
+
 def test_held_out_and_generated_images_are_compared_in_equal_numbers():
-    extractor = load_extractor("random", channels=1)
-    sets = {
-        "train": TRAIN,
-        "reconstructions": HELDOUT[:50],
-        "seed": 0,
-        "metrics": ["precision", "fid", "rfid"],
-    }
-    scores = score_samples(extractor, heldout=HELDOUT, generated=FRESH[:70], **sets)
-    expected = score_samples(extractor, heldout=HELDOUT[:70], generated=FRESH[:70], **sets)
-    assert scores == expected
+    options = {"seed": 0, "metrics": ["precision", "fid", "rfid"]}
+    sets = ImageSets(heldout=HELDOUT, generated=FRESH[:70], reconstructions=HELDOUT[:50])
+    scores = score_with("random", sets, **options)
+    fewer = ImageSets(heldout=HELDOUT[:70], generated=FRESH[:70], reconstructions=HELDOUT[:50])
+    assert scores == score_with("random", fewer, **options)
     assert (scores["score_images"], scores["rfid_images"]) == (70, 50)
-    assert list(scores) == ["score_images", "rfid_images", "precision", "fid", "rfid"]
+    assert [name for name in scores if name in METRICS] == ["precision", "fid", "rfid"]
+
+
+def test_the_three_references_of_fid_have_as_many_images_as_the_smallest():
+    names = ["fid_train", "fid_pool", "fid_heldout"]
+    sets = ImageSets(heldout=HELDOUT, generated=FRESH, train=TRAIN[:60], pool=POOL)
+    scores = score_with("random", sets, seed=0, metrics=names)
+    assert scores["reference_images"] == 60
+    few = ImageSets(heldout=HELDOUT[:60], generated=FRESH[:60])
+    assert scores["fid_heldout"] == pytest.approx(score_with("random", few, seed=0, metrics=["fid"])["fid"])
+
+
+def test_a_floor_from_few_real_images_says_how_many_it_took():
+    sets = ImageSets(heldout=HELDOUT[:100], generated=FRESH[:100], pool=POOL[:40])
+    scores = score_with("random", sets, seed=0, metrics=["fid", "fid_floor"])
+    assert (scores["score_images"], scores["floor_images"]) == (100, 70)
+    assert scores["fid_floor"] > 0
+    alone = ImageSets(heldout=HELDOUT[:3], generated=FRESH[:100])
+    scores = score_with("random", alone, seed=0, metrics=["kid_floor"])
+    assert scores["kid_floor"] is None
+    assert scores["kid_floor_null_reason"] == "real images for two sets of 1, at least 2 are needed"
+
+
+def test_kid_shrinks_its_subset_and_says_so(monkeypatch):
+    sets = ImageSets(heldout=HELDOUT, generated=FRESH)
+    assert score_with("random", sets, seed=0, metrics=["kid"])["kid_subset"] == len(FRESH)
+    monkeypatch.setattr("benchmark.metrics.comparison.KID_SUBSET", 100)
+    scores = score_with("random", sets, seed=0, metrics=["kid"])
+    assert scores["kid_subset"] == 100
+    assert scores["kid_low"] < scores["kid"] < scores["kid_high"]
 
 
 def test_scores_without_a_value_are_null_with_a_reason():
-    extractor = load_extractor("random", channels=1)
-    scores = score_samples(
-        extractor, train=HELDOUT, heldout=HELDOUT, generated=FRESH[:3], reconstructions=HELDOUT[:0], seed=0
-    )
+    sets = ImageSets(train=HELDOUT, heldout=HELDOUT, generated=FRESH[:3], pool=POOL)
+    scores = score_with("random", sets, seed=0)
     assert scores["fid"] > 0
     assert scores["recall"] is None
     assert scores["recall_null_reason"] == "real has 3 images, at least 6 are needed"
     assert scores["rfid"] is None
     assert "0 images" in scores["rfid_null_reason"]
     assert "held-out" in scores["nearest_training_ratio_null_reason"]
+    assert scores["fid_inf_null_reason"].startswith("3 images, at least 384 are needed for 192 features")
+    assert scores["copying_z_null_reason"].endswith("more than 20 of 3 generated images")
     renamed = suffixed(scores, "_pixels")
     assert renamed["recall_pixels"] is None
     assert renamed["recall_pixels_null_reason"] == scores["recall_null_reason"]
+    assert renamed["fid_pixels_low"] == scores["fid_low"]
     assert len(renamed) == len(scores)
 
 
+def test_real_images_that_are_all_the_same_leave_no_silent_number(score):
+    flat = np.full_like(HELDOUT, 7)
+    cache = FeatureCache(load_extractor("random", channels=1), flat)
+    scores = score_samples(cache, ImageSets(heldout=flat, generated=FRESH, train=flat, pool=flat), seed=0)
+    numbers = {name: scores[name] for name in METRICS if name in scores and scores[name] is not None}
+    assert set(numbers) <= {"fid_floor", "kid_floor", "copying_z", "authenticity"}
+    assert "all look the same" in scores["precision_null_reason"]
+    collapsed = score(np.repeat(FRESH[:1], len(HELDOUT), axis=0))  # this one is an outcome, and has numbers
+    assert collapsed["recall"] == 0
+    assert collapsed["fid"] > score(FRESH)["fid"]
+
+
+class Broken:
+    """An extractor that a test breaks."""
+
+    name, fingerprint = "broken", "0" * 16
+
+    def __init__(self, change):
+        self.change = change
+
+    def fit(self, reference):
+        pass
+
+    def __call__(self, images):
+        return self.change(images.reshape(len(images), -1)[:, :40].astype(np.float32))
+
+
+def test_features_that_are_not_finite_are_a_reason_not_a_number():
+    def poisoned(features):
+        features[0, 0] = np.nan
+        return features
+
+    sets = ImageSets(heldout=HELDOUT, generated=FRESH, train=TRAIN, pool=POOL, reconstructions=HELDOUT)
+    scores = score_samples(FeatureCache(Broken(poisoned), HELDOUT), sets, seed=0)
+    for name in set(METRICS) - {"leakage"}:
+        assert scores[name] is None, name
+        assert "not finite in 1 of" in scores[f"{name}_null_reason"], name
+
+
+@pytest.mark.parametrize("change", [lambda x: x[:-1], lambda x: x[:, :, None], lambda x: x.ravel()])
+def test_an_extractor_that_returns_another_shape_is_refused(change):
+    sets = ImageSets(heldout=HELDOUT, generated=FRESH)
+    with pytest.raises(BenchError, match=r"'broken' returned shape .* expected \(449, features\)"):
+        score_samples(FeatureCache(Broken(change), HELDOUT), sets, seed=0)
+
+
+def test_images_of_another_channel_count_are_refused():
+    colour = np.repeat(FRESH, 3, axis=3)
+    with pytest.raises(BenchError, match=r"expected uint8 images \(N, H, W, 1\)"):
+        score_with("random", ImageSets(heldout=HELDOUT, generated=colour), seed=0)
+
+
 def test_the_seed_draws_the_subsets_and_misspelt_metrics_get_a_suggestion():
-    sets = {"train": TRAIN, "heldout": HELDOUT, "generated": FRESH, "reconstructions": HELDOUT}
-    extractor = load_extractor("pixels", channels=1)
-    assert score_samples(extractor, **sets, seed=0) == score_samples(extractor, **sets, seed=0)
+    sets = ImageSets(train=TRAIN, heldout=HELDOUT, generated=FRESH, reconstructions=HELDOUT, pool=POOL)
+    assert score_with("pixels", sets, seed=0) == score_with("pixels", sets, seed=0)
     with pytest.raises(UserError, match="Did you mean 'recall'"):
-        score_samples(extractor, **sets, seed=0, metrics=["fid", "recal"])
+        score_with("pixels", sets, seed=0, metrics=["fid", "recal"])

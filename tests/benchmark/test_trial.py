@@ -76,7 +76,7 @@ def test_a_record_has_what_was_promised_and_adds_up(tmp_path: Path, suite_text: 
     assert {len(values) for values in curve} == {2}
     images = np.load(io.BytesIO(artifacts["images.npz"]))
     assert {k: images[k].shape for k in images} == dict.fromkeys(
-        ("samples", "nearest_train", "heldout", "reconstructions"), (32, 16, 16, 1)
+        ("samples", "nearest_train", "nearest_heldout", "heldout", "reconstructions"), (32, 16, 16, 1)
     )
     assert (store.model_path(trial.id) / "model.safetensors").is_file()
 

@@ -1,7 +1,7 @@
 """Time the scores against prdc and clean-fid; run as `python tests/speed/metrics.py`.
 
-Prints ratios of medians over interleaved runs in one process, so that other load hits both sides alike.
-For one core, start it under `taskset -c 0` with OPENBLAS_NUM_THREADS=1 (prdc itself starts 8 threads).
+Prints ratios of medians over interleaved runs in one process, in processor seconds of all its threads, so
+that other load hits both sides alike and prdc's 8 threads give it no lead. Use OPENBLAS_NUM_THREADS=1.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import statistics
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy
@@ -21,6 +21,7 @@ import sklearn
 from cleanfid import fid as clean_fid
 from prdc import compute_prdc
 
+from benchmark.metrics.comparison import Comparison
 from benchmark.metrics.distances import frechet_distance, kernel_distance
 from benchmark.metrics.manifold import manifold_scores
 
@@ -28,13 +29,13 @@ Call = Callable[[], object]
 
 
 def medians(rounds: int, *calls: Call) -> list[float]:
-    """Return the median seconds of each call, taking turns."""
+    """Return the median processor seconds of each call, taking turns."""
     seconds: list[list[float]] = [[] for _ in calls]
     for _ in range(rounds):
         for call, taken in zip(calls, seconds, strict=True):
-            start = time.perf_counter()
+            start = time.process_time()
             call()
-            taken.append(time.perf_counter() - start)
+            taken.append(time.process_time() - start)
     return [statistics.median(taken) for taken in seconds]
 
 
@@ -94,6 +95,57 @@ def compare_frechet(count: int, dimension: int, rounds: int) -> None:
     )
 
 
+def compare_everything(count: int, dimension: int, rounds: int) -> None:
+    """Time all measures of generated images, real features given, against clean-fid and prdc in turn."""
+    real, generated = draw(count, dimension, 0.5)
+    pool = draw(2 * count, dimension, 0.5)[0][count:]
+    features = {"heldout": real, "generated": generated, "train": pool[::-1], "pool": pool}
+    found: dict[str, list[float]] = {}
+
+    def theirs() -> None:
+        sets = [x.astype(np.float64) for x in (real, generated)]
+        moments = [s for x in sets for s in (x.mean(0), np.cov(x, rowvar=False))]
+        with contextlib.redirect_stdout(io.StringIO()):
+            scores = compute_prdc(real, generated, 5)
+        kernel = clean_fid.kernel_distance(real, generated)
+        found["theirs"] = [clean_fid.frechet_distance(*moments), kernel, *scores.values()]
+
+    def same() -> None:
+        scores = manifold_scores(real, generated, k_precision=5, k_density=5)
+        found["ours"] = [frechet_distance(real, generated), kernel_distance(real, generated), *scores]
+
+    def every() -> None:
+        recipes = Comparison(features, 0).recipes()
+        found["all"] = [recipe().value for name, recipe in recipes.items() if name != "rfid"]
+
+    slow, fast, whole = medians(rounds, theirs, same, every)
+    error = abs(found["ours"][0] / found["theirs"][0] - 1)
+    manifold = "the same" if np.allclose(found["ours"][2:], found["theirs"][2:], atol=1e-12) else "DIFFERENT"
+    about = f"{count} x {dimension} | clean-fid, then prdc"
+    print(
+        f"| FID, KID, precision, recall, density, coverage | {about} | {slow / fast:.1f}x | {fast:.1f} s "
+        f"| theirs {slow:.1f} s; FID differs by {error:.0e}, the last four are {manifold}; floor 5x |"
+    )
+    print(
+        f"| all {len(found['all'])} measures with intervals, floors and FID at infinity | {about} "
+        f"| {slow / whole:.1f}x | {whole:.1f} s | against their 6 measures without intervals |"
+    )
+
+
+def report_memory(counts: Sequence[int], dimension: int) -> None:
+    """Say what the manifold scores hold beyond the features, and what that makes of 50,000 images."""
+    peaks = []
+    for count in counts:
+        real, generated = draw(count, dimension, 0.5)
+        peaks.append(peak_megabytes(lambda: manifold_scores(real, generated)))  # noqa: B023
+    slope, offset = np.polyfit(counts, peaks, 1)
+    shown = ", ".join(f"{peak:.0f} MB at {count}" for count, peak in zip(counts, peaks, strict=True))
+    print(
+        f"\nmemory of the manifold scores beyond the features (tracemalloc), {dimension} features: {shown}; "
+        f"on a line that is {offset + slope * 50_000:.0f} MB at 50,000 (limit 2,147)"
+    )
+
+
 def compare_kernel(count: int, dimension: int, rounds: int) -> None:
     real, generated = draw(count, dimension, 0.0)
 
@@ -127,6 +179,8 @@ def main() -> None:
     for count, dimension in ((500, 192), (1000, 2048), (5000, 2048)):
         compare_frechet(count, dimension, chosen.rounds)
     compare_kernel(1000, 192, chosen.rounds)
+    compare_everything(chosen.count, 2048, 1)
+    report_memory((5000, 10_000, 20_000), 2048)
 
 
 if __name__ == "__main__":

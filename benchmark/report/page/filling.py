@@ -43,7 +43,7 @@ def page_text(
     """Return index.html. `figures` are rendered; those of image grids are left to `blocks`, which show "
     "them."""
     suite = comparison.suite
-    summary, shared = shared_settings_lines(suite)
+    summary, shared = shared_settings_lines(comparison)
     styles = strategy_styles(suite.strategies)
     drawn = [(caption, images) for caption, images in figures if not caption.is_image_grid]
     values: dict[str, Any] = {

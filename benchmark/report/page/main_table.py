@@ -20,6 +20,7 @@ from benchmark.report.statistics import Cell, Comparison
 _MOST_CELLS = 20_000  # rows times scores that a page carries; beyond, only what strategies are tested in
 
 Entry = tuple[str, float | None]  # what is shown, what it is sorted by
+_NOTHING: Entry = ("–", None)
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def main_table(comparison: Comparison) -> MainTable:
 
 def _score_table(comparison: Comparison, key: str) -> dict[str, object]:
     known = score(key)
-    found = {id(contrast.cell): contrast for contrast in contrasts(comparison, key)}
+    tested = contrasts(comparison, key) if judged_keys([key]) else []
+    found = {id(contrast.cell): contrast for contrast in tested}
     rows: list[list[Entry]] = []
     best: list[bool] = []
     for dataset in comparison.suite.datasets:
@@ -83,13 +85,14 @@ def _entries(
         (mean_and_half_width(mean, decimals[0]), _finite(mean.mean)),
         (str(mean.n), mean.n),
     ]
+    if not paired.n:
+        return [*entries, ("baseline" if cell.strategy == baseline else "–", None), *[_NOTHING] * 4]
+    star = " ★" if found is not None and found.is_significant else ""
+    entries += [(interval(paired, decimals[1]) + star, _finite(paired.mean)), (str(paired.n), paired.n)]
     if found is None:
-        return [*entries, ("baseline" if cell.strategy == baseline else "–", None), *[("–", None)] * 4]
-    star = " ★" if found.is_significant else ""
+        return [*entries, *[_NOTHING] * 3]
     return [
         *entries,
-        (interval(paired, decimals[1]) + star, _finite(paired.mean)),
-        (str(paired.n), paired.n),
         (found.record, int(found.record.split("/")[0])),
         (p_text(found.p), _finite(found.p)),
         (p_text(found.p_holm), _finite(found.p_holm)),

@@ -1,0 +1,56 @@
+"""`bench doctor`: what is installed here, what the hardware can do, which weights are there."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+
+from benchmark.environment import git_commit, processor, versions
+from benchmark.metrics.weights import WEIGHTS, MissingWeights, download_weights, find_weights, state_of
+
+Row = tuple[str, str]
+NEEDS_TIMM = ("clip", "dinov2")
+
+
+def examine() -> list[Row]:
+    """Return what was found, as (what, state)."""
+    rows: list[Row] = [*versions().items(), ("timm", _timm()), ("commit", git_commit() or "no checkout")]
+    return [*rows, *_hardware(), *_weights()]
+
+
+def download(extractors: Sequence[str]) -> list[Row]:
+    """Fetch the weights of the named extractors, of all where none is named. Raises UserError."""
+    return [(name, str(download_weights(name))) for name in extractors or WEIGHTS]
+
+
+def _timm() -> str:
+    if importlib.util.find_spec("timm") is None:
+        return "not installed; only clip and dinov2 need it: pip install 'phased-augmentation-bench[dinov2]'"
+    from importlib.metadata import version
+
+    return version("timm")
+
+
+def _hardware() -> list[Row]:
+    import torch
+
+    from pcvq2.precision import resolve
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
+    able = resolve("auto", device) == "bfloat16"
+    return [
+        ("device", f"{device.type}: {name}"),
+        ("bfloat16", "yes, training multiplies in it" if able else "not faster here: training is in float32"),
+    ]
+
+
+def _weights() -> list[Row]:
+    rows: list[Row] = [(name, "needs no file") for name in ("random", "pixels", "classifier")]
+    for name in WEIGHTS:
+        try:
+            path = find_weights(name)
+            rows.append((name, f"{path}, {state_of(path)}"))
+        except MissingWeights as error:
+            rows.append((name, f"missing: {error.message.partition(' needs ')[2]}. {error.hint}"))
+    return rows

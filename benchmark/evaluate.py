@@ -1,0 +1,143 @@
+"""`bench eval`: score any folder or zip of images against another, without a suite."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from benchmark.data.decoding import Shape
+from benchmark.data.places import Folder, Zip
+from benchmark.data.sources import read_place
+from benchmark.environment import git_commit, processor, versions
+from benchmark.errors import BenchError, UserError
+from benchmark.metrics.extractors import Extractor, Images, load_extractor
+from benchmark.metrics.feature_cache import FeatureCache, content_hash
+from benchmark.metrics.names import METRICS
+from benchmark.metrics.score import SETS_OF, ImageSets, score_samples
+
+SMALLEST = 8  # pixels a side
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the images lie, each a folder or a zip."""
+
+    real: Path
+    fake: Path
+    train: Path | None = None
+
+
+def evaluate(
+    places: Places, *, extractor: str = "random", device: str = "cpu", cache: Path | None = None
+) -> dict[str, Any]:
+    """Return every score of the fake images against the real ones, ready for JSON.
+
+    Images are brought to the size and channels of the first real image (others are refused), and
+    shuffled once, because file names often sort by class. With training images, memorisation is scored as
+    well; without, those scores are left out. Raises UserError for images that cannot be compared.
+    """
+    real = _read(places.real)
+    sets = {"real": real, "fake": _read(places.fake)}
+    if places.train is not None:
+        sets["train"] = _read(places.train)
+    _check_shapes(places, sets)
+    images = ImageSets(
+        heldout=sets["real"],
+        generated=sets["fake"],
+        train=sets.get("train", real[:0]),
+        pool=sets.get("train", real[:0]),
+    )
+    network = load_extractor(extractor, channels=real.shape[3], device=device)
+    try:
+        scores = score_samples(FeatureCache(network, real, cache), images, seed=0, metrics=_metrics(sets))
+    except UserError:
+        raise
+    except BenchError as error:
+        raise UserError(f"extractor '{extractor}' cannot take these images", str(error)) from error
+    return _about(places, sets, network) | scores
+
+
+def write_json(result: dict[str, Any], path: Path) -> None:
+    """Write the result whole or not at all. Raises UserError where that is not possible."""
+    from benchmark.records import write_atomic
+
+    try:
+        write_atomic(path, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error})", "name another file with --output") from error
+
+
+def score_table(result: dict[str, Any]) -> Table:
+    """Lay the scores out for a terminal: value, interval over images, and why one has no value."""
+    title = f"{result['fake_images']} fake against {result['real_images']} real images, {result['extractor']}"
+    table = Table("score", "value", "95 % over images", "", box=None, pad_edge=False, title=title)
+    for name in (name for name in METRICS if name in result):
+        value, low, high = (result.get(key) for key in (name, f"{name}_low", f"{name}_high"))
+        interval = "" if low is None or high is None else f"{low:.4g} to {high:.4g}"
+        shown = "null" if value is None else f"{value:.4g}"
+        table.add_row(name, shown, interval, result.get(f"{name}_null_reason", ""))
+    return table
+
+
+def _metrics(sets: dict[str, Images]) -> list[str]:
+    """Leave out what needs reconstructions, a pool beyond the training images, or absent training images."""
+    absent = {"reconstructions"} | (set() if "train" in sets else {"train"})
+    beyond_a_pool = ("fid_pool", "fid_heldout_minus_pool")
+    return [m for m in METRICS if m in SETS_OF and m not in beyond_a_pool and not absent & set(SETS_OF[m])]
+
+
+def _read(place: Path) -> Images:
+    """Read a folder or a zip into uint8 images (N, H, W, C), shuffled."""
+    if not place.exists():
+        raise UserError(f"{place}: no such folder or zip", "name a folder of images, or a zip of them")
+    loaded = read_place(Folder(place) if place.is_dir() else Zip(place), Shape())
+    if loaded.test is not None:
+        raise UserError(
+            f"{place}: holds train/ and test/ folders, so it is not one set of images",
+            f"name one of them, e.g. {place / 'test'}"
+            if place.is_dir()
+            else "unpack it and name one of them",
+        )
+    return loaded.pool[np.random.default_rng(0).permutation(len(loaded.pool))]
+
+
+def _check_shapes(places: Places, sets: dict[str, Images]) -> None:
+    height, width, channels = sets["real"].shape[1:]
+    if min(height, width) < SMALLEST:
+        raise UserError(
+            f"{places.real}: images of {width}x{height} pixels", f"at least {SMALLEST} a side are needed"
+        )
+    for name, images in sets.items():
+        place = getattr(places, name)
+        if images.shape[1:3] != (height, width):
+            raise UserError(
+                f"{place}: images of {images.shape[2]}x{images.shape[1]} pixels, "
+                f"those in {places.real} have {width}x{height}",
+                "bring both to one size first: resizing in passing changes every score",
+            )
+        if images.shape[3] != channels:
+            kinds = {1: "grey", 3: "colour"}
+            raise UserError(
+                f"{place}: {kinds[images.shape[3]]} images, those in {places.real} are {kinds[channels]}",
+                "convert one of the two; scores of different channels cannot be compared",
+            )
+        if len(images) < 2:
+            raise UserError(f"{place}: holds 1 image", "at least 2 are needed for any score")
+
+
+def _about(places: Places, sets: dict[str, Images], extractor: Extractor) -> dict[str, Any]:
+    return {
+        **{name: str(getattr(places, name)) for name in sets},
+        **{f"{name}_images": len(images) for name, images in sets.items()},
+        **{f"{name}_fingerprint": content_hash(images) for name, images in sets.items()},
+        "extractor": extractor.name,
+        "extractor_fingerprint": extractor.fingerprint,
+        "versions": versions(),
+        "hardware": processor(),
+        "git_commit": git_commit(),
+    }

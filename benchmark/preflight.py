@@ -1,0 +1,130 @@
+"""What can be known to go wrong is said before the first step of training, all of it at once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.errors import Problems, UserError
+from benchmark.plan import Trial
+from benchmark.suite import Suite
+from benchmark.terms import Terms
+
+_LEAST_FREE_BYTES, _BYTES_PER_TRIAL = 100 * 2**20, 8 * 2**20
+
+
+def preflight(suite: Suite, trials: Sequence[Trial], runs: Path, terms: Terms) -> None:
+    """Check extractors, disk, shares of the machine, views and models. Raises UserError."""
+    problems = Problems()
+    for trial in {(t.dataset, t.model.channels): t for t in trials}.values():
+        with problems.noting():
+            _check_extractor(suite, trial)
+    with problems.noting():
+        _check_disk(runs, len(trials))
+    with problems.noting():
+        _check_shares(suite, terms)
+    for trial in {(t.strategy.label, t.model.channels): t for t in trials}.values():
+        with problems.noting():
+            _check_views(suite, trial)
+    for trial in {trial.model: trial for trial in trials}.values():
+        with problems.noting():
+            _check_model(suite, trial)
+    problems.stop_if_any()
+
+
+def _check_views(suite: Suite, trial: Trial) -> None:
+    """Refuse a strategy whose views break a rule: the cheap part of the battery."""
+    from strategies.checks import StrategyError, check_view
+
+    choice = trial.strategy
+    try:
+        for stage in choice.stages:
+            check_view(choice.make, trial.model.channels, stage, trial.space)
+    except Exception as error:  # a plugin may raise anything
+        kind = "" if isinstance(error, StrategyError) else f"{type(error).__name__}: "
+        message = f"strategy '{choice.label}' cannot augment a batch"
+        raise suite.error(_place(suite, trial), message, f"{kind}{error}".replace("\n", " ")) from error
+
+
+def _check_model(suite: Suite, trial: Trial) -> None:
+    """Refuse a model that cannot be built."""
+    from pcvq2 import PCVQ2
+
+    try:
+        PCVQ2(trial.model)
+    except (ValueError, RuntimeError, TypeError) as error:
+        message = f"the model of strategy '{trial.strategy.label}' cannot be built"
+        raise suite.error(_place(suite, trial), message, str(error).replace("\n", " ")) from error
+
+
+def _check_extractor(suite: Suite, trial: Trial) -> None:
+    """Refuse an extractor whose weights, package or labels are missing."""
+    from benchmark.extraction import check_extractor
+
+    try:
+        check_extractor(trial)
+    except UserError as error:
+        raise suite.error(("evaluation", "extractor"), error.message, error.hint) from error
+
+
+def _check_disk(runs: Path, trials: int) -> None:
+    """Refuse a disk too full for what the trials leave behind."""
+    folder = runs
+    while not folder.exists():
+        folder = folder.parent
+    need = _LEAST_FREE_BYTES + trials * _BYTES_PER_TRIAL
+    free = shutil.disk_usage(folder).free
+    if free < need:
+        raise UserError(
+            f"{runs}: {free / 2**20:.0f} MiB are free, {trials} trials need about {need / 2**20:.0f} MiB",
+            "free some space, or name another place with --runs",
+        )
+
+
+def _check_shares(suite: Suite, terms: Terms) -> None:
+    """Refuse shares this machine does not have, and an address where no cluster can be."""
+    if terms.address:
+        _check_address(terms.address)
+        return
+    cores = os.cpu_count() or 1
+    if terms.cpus > cores:
+        raise suite.error(
+            ("resources", "cpus"), f"a trial takes {terms.cpus} CPUs", f"this machine has {cores}"
+        )
+    if not terms.gpus:
+        return
+    import torch
+
+    found = torch.cuda.device_count()
+    if terms.gpus > found:
+        raise suite.error(
+            ("resources", "gpus"), f"a trial takes {terms.gpus:g} GPUs", f"PyTorch finds {found} here"
+        )
+    if terms.gpus > 1 and terms.gpus != int(terms.gpus):
+        raise suite.error(
+            ("resources", "gpus"), f"a trial takes {terms.gpus:g} GPUs", "a share of one, or whole ones"
+        )
+
+
+def _check_address(address: str) -> None:
+    """Refuse an address where nobody listens: Ray would try for minutes."""
+    if address == "auto":
+        return
+    hint = "run bench on a node of the cluster and name the head as HOST:PORT, or 'auto'"
+    if "://" in address:
+        raise UserError(f"--address {address}: Ray Client addresses are not supported", hint)
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit():
+        raise UserError(f"--address {address}: not of the form HOST:PORT", hint)
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except OSError as error:
+        raise UserError(f"--address {address}: no Ray cluster answers there ({error})", hint) from error
+
+
+def _place(suite: Suite, trial: Trial) -> tuple[str, int]:
+    labels = [entry.shown for entry in suite.settings.strategies]
+    return ("strategies", labels.index(trial.strategy.label))

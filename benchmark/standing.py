@@ -1,0 +1,135 @@
+"""Where the trials of a suite stand, and why those that are not done are not (no torch, no Ray)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from benchmark.plan import Trial
+from benchmark.records import Record, Store
+
+State = Literal["done", "running", "failed", "interrupted", "changed", "never run"]
+_SHOWN = 3  # changed fields that are named
+Name = tuple[object, ...]  # dataset, budget, strategy, seed
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Say where one trial stands; `why` is empty for one that is done."""
+
+    trial: Trial
+    state: State
+    why: str = ""
+
+
+def standings(trials: Sequence[Trial], store: Store) -> list[Standing]:
+    """Say of each trial where it stands."""
+    planned = {trial.id for trial in trials}
+    known = {trial.id: store.load(trial.id) for trial in trials}
+    missing = [trial for trial in trials if not _is_done(known[trial.id])]
+    older = _older(store, {_name_of(trial) for trial in missing}, planned)
+    return [
+        Standing(trial, "done")
+        if _is_done(known[trial.id])
+        else _unfinished(trial, known[trial.id], store, older.get(_name_of(trial), []))
+        for trial in trials
+    ]
+
+
+def counts(found: Sequence[Standing]) -> str:
+    """Write how many trials stand where, e.g. "2 done, 1 failed"."""
+    tally = Counter(standing.state for standing in found)
+    order: tuple[State, ...] = ("done", "running", "failed", "interrupted", "changed", "never run")
+    return ", ".join(f"{tally[state]} {state}" for state in order if tally[state] or state == "done")
+
+
+def _unfinished(trial: Trial, record: Record | None, store: Store, older: list[Record]) -> Standing:
+    checkpoint = _checkpoint(store, trial.id)
+    if store.is_claimed(trial.id):
+        return Standing(trial, "running", "another `bench run` is at it")
+    if record is not None:
+        goes_on = f"; goes on from {checkpoint}" if checkpoint else ""
+        return Standing(trial, "failed", f"{_first_line(record.get('reason', ''))}{goes_on}")
+    if checkpoint:
+        return Standing(trial, "interrupted", f"goes on from {checkpoint}")
+    if store.record_path(trial.id).exists():
+        return Standing(trial, "failed", "its record is damaged: it will be made again")
+    if older:
+        return Standing(trial, "changed", _change(trial, older))
+    return Standing(trial, "never run")
+
+
+def _older(store: Store, names: set[Name], planned: set[str]) -> dict[Name, list[Record]]:
+    """Return records of trials that had these names before something about them was changed."""
+    found: dict[Name, list[Record]] = {}
+    if names and any(store.record_path("").parent.glob("*.json")):
+        for record in store.records():
+            name = tuple(record.get(key) for key in ("dataset", "budget", "strategy", "seed"))
+            if name in names and record["id"] not in planned and isinstance(record.get("trial"), dict):
+                found.setdefault(name, []).append(record)
+    return found
+
+
+def _change(trial: Trial, older: list[Record]) -> str:
+    """Name the fields in which a trial differs from the nearest old record."""
+    here = trial.resolved()
+    differences, record = min(
+        ((differing_fields(record["trial"], here), record) for record in older), key=lambda pair: len(pair[0])
+    )
+    more = f" and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
+    return f"{'; '.join(differences[:_SHOWN])}{more} (since record {record['id']}, which stays)"
+
+
+def differing_fields(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Name the fields that differ, with both values: "model.prior_stage.steps 6 -> 8"."""
+    one, other = _dotted(before), _dotted(now)
+    return [
+        f"{key} {json.dumps(one.get(key))} -> {json.dumps(other.get(key))}"
+        for key in sorted(one | other)
+        if one.get(key) != other.get(key)
+    ]
+
+
+def _dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _dotted(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _checkpoint(store: Store, trial_id: str) -> str:
+    """Say where the newest readable checkpoint of a trial stands, e.g. "stage prior, step 40"."""
+    for stage in ("prior", "codes"):
+        for name in (f"{stage}.checkpoint", f"{stage}.checkpoint.previous"):
+            path = store.checkpoint_path(trial_id) / name
+            if path.is_file():
+                step = _step_of(path.read_bytes()[:_HEADER_BYTES])
+                return f"stage {stage}" + (f", step {step}" if step is not None else "")
+    return ""
+
+
+_HEADER_BYTES = 2**20
+
+
+def _step_of(head: bytes) -> int | None:
+    """Read the step from the head of a safetensors file: its length in 8 bytes, then JSON."""
+    try:
+        header = json.loads(head[8 : 8 + int.from_bytes(head[:8], "little")])
+        return int(json.loads(header["__metadata__"]["about"])["step"])
+    except (ValueError, KeyError, TypeError):  # damaged: the run will refuse it too, and say why
+        return None
+
+
+def _name_of(trial: Trial) -> Name:
+    return (trial.dataset.name, trial.budget, trial.strategy.label, trial.seed)
+
+
+def _is_done(record: Record | None) -> bool:
+    return record is not None and record["status"] == "done"
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]

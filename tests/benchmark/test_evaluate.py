@@ -1,0 +1,111 @@
+"""`bench eval` scores any two folders, and says in two lines what it cannot compare."""
+
+from __future__ import annotations
+
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from benchmark import cli
+from benchmark.errors import UserError
+from benchmark.evaluate import Places, evaluate
+from benchmark.metrics.names import METRICS
+
+DIGITS = (load_digits().images * 15).astype(np.uint8).repeat(2, 1).repeat(2, 2)  # (1797, 16, 16)
+
+
+def put(folder: Path, images: np.ndarray) -> Path:
+    folder.mkdir()
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"{i:04}.png")
+    return folder
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["bench", "eval", *map(str, arguments)])
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def test_two_folders_are_scored_and_the_scores_written(tmp_path, monkeypatch, capsys):
+    real, fake = put(tmp_path / "real", DIGITS[:150]), put(tmp_path / "fake", DIGITS[150:300])
+    output = tmp_path / "scores.json"
+    assert run(monkeypatch, real, fake, "--train", real, "--extractor", "pixels", "--output", output) == 0
+    scores = json.loads(output.read_text())
+    absent = {"leakage", "rfid", "fid_pool", "fid_heldout_minus_pool"}
+    assert set(METRICS) & set(scores) == set(METRICS) - absent
+    assert (scores["real_images"], scores["fake_images"], scores["score_images"]) == (150, 150, 150)
+    assert scores["fid_low"] < scores["fid"] < scores["fid_high"]
+    assert "held-out images equal a training image" in scores["nearest_training_ratio_null_reason"]
+    assert scores["extractor_fingerprint"] != scores["real_fingerprint"]
+    assert "precision" in capsys.readouterr().out
+
+
+def test_without_training_images_memorisation_is_left_out_and_zips_are_read(tmp_path):
+    real = put(tmp_path / "real", DIGITS[:60])
+    with zipfile.ZipFile(tmp_path / "fake.zip", "w") as archive:
+        for path in put(tmp_path / "fake", DIGITS[60:120]).iterdir():
+            archive.write(path, path.name)
+    scores = evaluate(Places(real, tmp_path / "fake.zip"))
+    folders = evaluate(Places(real, tmp_path / "fake"))
+    differ = {key for key in scores if scores[key] != folders[key]}
+    assert differ == {"fake"}
+    assert not {"copying_z", "authenticity", "fid_train"} & set(scores)
+    assert scores["floor_images"] == 30  # disjoint halves of the 60 real ones
+    assert scores["fid_inf"] is None
+
+
+def test_a_copycat_is_caught_in_folders_too(tmp_path):
+    train = put(tmp_path / "train", DIGITS[:150])
+    real, fresh = put(tmp_path / "real", DIGITS[150:300]), put(tmp_path / "fresh", DIGITS[300:450])
+    copies = evaluate(Places(real, train, train))
+    honest = evaluate(Places(real, fresh, train))
+    assert copies["authenticity"] == 0 < honest["authenticity"]
+    assert copies["fid_heldout_minus_train_low"] > 0
+    assert copies["copying_z"] < -5 < honest["copying_z"]
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda p: p / "nothing", "no such folder or zip"),
+        (lambda p: put(p / "empty", DIGITS[:0]), "holds no image"),
+        (lambda p: put(p / "one", DIGITS[:1]), "holds 1 image"),
+        (lambda p: put(p / "small", DIGITS[:9, :8, :8]), "images of 8x8 pixels, those in"),
+        (lambda p: put(p / "colour", np.stack([DIGITS[:9]] * 3, -1)), "colour images, those in"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_in_two_lines(tmp_path, monkeypatch, capsys, make, said):
+    real = put(tmp_path / "real", DIGITS[:20])
+    assert run(monkeypatch, real, make(tmp_path)) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("error: ")
+    assert said in lines[0]
+
+
+def test_unreadable_images_splits_and_tiny_ones_are_refused(tmp_path):
+    real = put(tmp_path / "real", DIGITS[:20])
+    broken = put(tmp_path / "broken", DIGITS[:20])
+    (broken / "x.png").write_bytes(b"no image")
+    with pytest.raises(UserError, match="not a readable image"):
+        evaluate(Places(real, broken))
+    (tmp_path / "split").mkdir()
+    put(tmp_path / "split" / "train", DIGITS[:3])
+    put(tmp_path / "split" / "test", DIGITS[:3])
+    with pytest.raises(UserError, match="holds train/ and test/"):
+        evaluate(Places(real, tmp_path / "split"))
+    tiny = put(tmp_path / "tiny", DIGITS[:9, :4, :4])
+    with pytest.raises(UserError, match="at least 8 a side"):
+        evaluate(Places(tiny, tiny))
+    with pytest.raises(UserError, match="extractor 'randon' is unknown"):
+        evaluate(Places(real, real), extractor="randon")
