@@ -25,7 +25,7 @@ format: .venv/installed-for-tests
 speed: .venv/installed-for-tests
 	@mkdir -p reports/speed
 	@{ $(BIN)/python -c 'from benchmark.environment import *; print(f"# Speed\n\nWritten by `make speed` at commit {git_commit()} on {processor()}.")'; \
-	  for script in sampling training metrics; do echo; echo "## $$script"; echo; $(BIN)/python tests/speed/$$script.py || exit 1; done; \
+	  for script in sampling training metrics packing; do echo; echo "## $$script"; echo; $(BIN)/python tests/speed/$$script.py || exit 1; done; \
 	  echo; $(BIN)/python tests/speed/training.py --paper; \
 	  echo; echo "What was tried and decided: [decisions.md](decisions.md)."; } > reports/speed/README.md.part
 	@mv reports/speed/README.md.part reports/speed/README.md && cat reports/speed/README.md

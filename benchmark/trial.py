@@ -148,7 +148,7 @@ def run_trial(
     )
     extractor = extractor_of(trial, dataset, store.extractors, device)
     scores, artifacts = _score(trial, extractor, sets, store)
-    scores |= _leakage(trial, heldout, samples, store)
+    scores |= _leakage(trial, heldout, samples, store) | _truth(trial, samples)
     record = heading(trial) | {"status": "done"} | scores
     record |= _likelihood(model, train, validation, heldout) | _codes(model, heldout)
     record |= _reconstruction(model, train, heldout, reconstructions)
@@ -230,6 +230,17 @@ def _leakage(trial: Trial, heldout: Tensor, samples: Tensor, store: Store) -> Re
     probing = derive_seed(trial.fingerprint, "leakage")  # one judge for all trials of a dataset and space
     judge = build_judge(heldout, trial.space, seed=probing % 2**31, folder=store.probes)
     return leakage_scores(judge, samples, seed=seed_for(trial, "leakage") % 2**31)
+
+
+def _truth(trial: Trial, samples: Tensor) -> Record:
+    """Return what of the samples the known distribution of `shapes` never draws."""
+    if trial.dataset.source != "shapes" or trial.model.channels != 3:
+        return {}
+    from benchmark.data.shape_reading import impossible_shares, read_figures
+
+    shares = impossible_shares(read_figures(_to_numpy(samples)))
+    keys: Record = {f"impossible_{name}": share for name, share in shares.items()}
+    return keys | {f"{k}_null_reason": "no sample is a figure" for k, v in keys.items() if v is None}
 
 
 def _likelihood(model: PCVQ2, train: Tensor, validation: Tensor | None, heldout: Tensor) -> Record:

@@ -92,3 +92,12 @@ def test_bench_data_show_draws_a_sheet(tmp_path: Path, source: str) -> None:
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.width > 500
         assert np.asarray(sheet).std() > 10
+
+
+def test_a_run_says_how_many_heldout_images_it_trains_on(tmp_path: Path) -> None:
+    for split, seeds in (("train", range(6)), ("test", [50, 3])):
+        (tmp_path / split).mkdir()
+        for i, seed in enumerate(seeds):
+            scene(seed).save(tmp_path / split / f"{i:02}.png")
+    notes = load_dataset(DatasetSpec("mine", f"folder:{tmp_path}")).notes
+    assert "1 of 2 held-out images stand in the training pool, too (bench data check)" in notes

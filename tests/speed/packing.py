@@ -109,9 +109,7 @@ def main() -> None:
     turbo, cores = features.version("libjpeg_turbo") or "none", options.cores
     print(f"{options.images:,} files; n = {options.rounds} per median; processor seconds")
     print(f"Pillow {PIL.__version__}, libjpeg-turbo {turbo}, {platform.platform()}\n")
-    print(
-        f"| files | plain loop | its decoder | packing | faster on {cores} cores | 1,000 images read back |"
-    )
+    print(f"| files | plain loop | packing | faster on {cores} cores | decoder's limit | 1,000 read back |")
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as scratch:
         for kind in ("jpg", "png"):
