@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from rich.console import Console
 from sklearn.datasets import load_digits
 
 from benchmark.data import DatasetSpec, load_dataset
@@ -134,7 +134,9 @@ def test_an_own_extractor_is_found_beside_the_suite_and_hashed_into_the_trial(
 def test_an_own_extractor_works_in_ray_workers(tmp_path, suite_text):
     path = write_own(tmp_path, suite_text)
     store = Store(tmp_path / "runs")
-    assert run_suite(path, store, Console(quiet=True), local=False) == []
+    command = [sys.executable, "-m", "benchmark.cli", "run", str(path), "--runs", str(store.root)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
     records = [store.load(trial.id) for trial in plan_trials(load_suite(path))]
     assert {record["extractor"] for record in records} == {"Means"}
 
