@@ -228,8 +228,9 @@ def openai_names(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             name = "transformer.res" + key
             for ours, theirs in inside.items():
                 name = name.replace(ours, theirs)
-        shaped = {"cls_token": value.flatten(), "pos_embed": value[0], "head.weight": value.T}.get(key, value)
-        found[f"visual.{name}"] = shaped.contiguous()
+        if key in ("cls_token", "pos_embed"):
+            value = value[0].squeeze(0)
+        found[f"visual.{name}"] = value.T.contiguous() if key == "head.weight" else value
     return found
 
 
