@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from rich.console import Console
 
 from benchmark.data import DatasetSpec, load_dataset
 from benchmark.errors import UserError
@@ -120,7 +120,9 @@ def test_an_own_extractor_is_found_beside_the_suite_and_hashed_into_the_trial(
 def test_an_own_extractor_works_in_ray_workers(tmp_path, suite_text):
     path = write_own(tmp_path, suite_text)
     store = Store(tmp_path / "runs")
-    assert run_suite(path, store, Console(quiet=True), Options(Terms())) == []
+    command = [sys.executable, "-m", "benchmark.cli", "run", str(path), "--runs", str(store.root)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
     records = [store.load(trial.id) for trial in plan_trials(load_suite(path))]
     assert {record["extractor"] for record in records} == {"Means"}
 
@@ -212,8 +214,9 @@ def openai_names(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             name = "transformer.res" + key
             for ours, theirs in inside.items():
                 name = name.replace(ours, theirs)
-        shaped = {"cls_token": value.flatten(), "pos_embed": value[0], "head.weight": value.T}.get(key, value)
-        found[f"visual.{name}"] = shaped.contiguous()
+        if key in ("cls_token", "pos_embed"):
+            value = value[0].squeeze(0)
+        found[f"visual.{name}"] = value.T.contiguous() if key == "head.weight" else value
     return found
 
 

@@ -180,7 +180,7 @@ def main() -> None:
         compare_frechet(count, dimension, chosen.rounds)
     compare_kernel(1000, 192, chosen.rounds)
     compare_everything(chosen.count, 2048, 1)
-    report_memory((5000, 10_000, 20_000), 2048)
+    report_memory((3000, 6000, 12_000), 2048)
 
 
 if __name__ == "__main__":
