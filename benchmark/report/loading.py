@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -89,8 +90,9 @@ class SuiteRecords:
 def load_suite(manifest_path: Path, runs: Path) -> SuiteRecords:
     """Load a manifest and every record it names.
 
-    Raises `UserError` when the manifest is absent or malformed, when a record is newer than this code or
-    belongs to another trial, or when no trial is done.
+    A record that is newer than this code counts as failed, with that reason; the others can still be shown.
+    Raises `UserError` when the manifest is absent or malformed, when a record belongs to another trial, or
+    when no trial is done.
     """
     manifest = _read_manifest(manifest_path)
     trials = _planned_trials(manifest, manifest_path)
@@ -179,8 +181,8 @@ def _read_record(path: Path, trial: PlannedTrial) -> Record | Unfinished:
         return Unfinished(trial, "failed", "the record is not a JSON object")
     schema = record.get("schema_version")
     if isinstance(schema, int) and schema > NEWEST_SCHEMA:
-        message = f"{path}: schema_version {schema} is newer than {NEWEST_SCHEMA}, the newest read here"
-        raise UserError(message, "Report with the version of bench that ran the trial.")
+        reason = f"its schema_version {schema} is newer than {NEWEST_SCHEMA}, the newest this version reads"
+        return Unfinished(trial, "failed", f"{reason}: report with the version of bench that ran it")
     if record.get("status") != "done":
         return Unfinished(trial, "failed", one_line(record.get("reason") or "no reason was recorded"))
     for key in ("dataset", "budget", "seed"):
@@ -192,8 +194,9 @@ def _read_record(path: Path, trial: PlannedTrial) -> Record | Unfinished:
 
 def _nothing_done(suite: SuiteRecords, manifest_path: Path) -> UserError:
     failed, missing = suite.count("failed"), suite.count("missing")
-    reasons = [entry.reason for entry in suite.unfinished if entry.status == "failed"]
-    first = f" (the first: {reasons[0]})" if reasons else ""
+    counts = Counter(entry.reason for entry in suite.unfinished if entry.status == "failed")
+    reasons = "; ".join(f"{n} times: {reason}" for reason, n in counts.most_common(3))
+    first = f" ({reasons})" if reasons else ""
     again = f"; `{suite.command}` runs them" if suite.command else ""
     return UserError(
         f"{manifest_path}: none of the {len(suite.trials)} trials is done, so there is nothing to report",

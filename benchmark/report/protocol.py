@@ -37,8 +37,10 @@ def _mixed(suite: SuiteRecords, dataset: str, field: str, groups: dict[str, list
         f"{value} in {len(trials)} trial{'s' * (len(trials) > 1)} (first: {trials[0]})"
         for value, trials in ordered
     )
+    most = len(ordered[0][1])
     again = f" with `{suite.command}`" if suite.command else ""
     return UserError(
         f"suite '{suite.name}': records of '{dataset}' differ in {field} and cannot be compared: {listed}",
-        f"Give each protocol a suite of its own, or run the odd trials again{again}.",
+        f"Nothing is shown of a mixture. The {most} that agree can be: give each protocol a suite of its "
+        f"own, or run the odd trials again{again}.",
     )

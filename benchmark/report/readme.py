@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from benchmark.report.efficiency_section import efficiency_lines
 from benchmark.report.findings import findings
 from benchmark.report.leak_section import leak_lines
+from benchmark.report.limits import limit_lines
 from benchmark.report.loading import SuiteRecords
 from benchmark.report.paired_section import paired_lines
 from benchmark.report.provenance import commits, environment_lines, protocol_lines, unfinished_lines
@@ -50,7 +51,7 @@ def readme_text(comparison: Comparison, captions: Sequence[Caption], notes: Sequ
                 status_line(comparison.suite, _FILES),
             ],
         ),
-        ("Answer", findings(comparison)),
+        ("Answer", [*findings(comparison), "", *limit_lines(comparison)]),
         ("Results", result_lines(comparison)),
         ("Paired comparisons", paired_lines(comparison)),
         ("Data efficiency", efficiency_lines(comparison)),

@@ -43,8 +43,8 @@ class ReportSummary:
 def write_report(manifest_path: Path, runs: Path, output: Path) -> ReportSummary:
     """Write the report of one suite from its manifest and the records under `runs`.
 
-    The same records give the same bytes. Raises `UserError` when nothing is done, when records of one
-    dataset follow different protocols, or when a record is newer than this code.
+    The same records give the same bytes. Raises `UserError` when nothing is done or when records of one
+    dataset follow different protocols.
     """
     suite = load_suite(manifest_path, runs)
     refuse_mixed_protocols(suite)

@@ -18,7 +18,7 @@ import pytest
 from rich.console import Console
 
 from benchmark.errors import UserError
-from benchmark.report import ReportSummary, print_table, write_report
+from benchmark.report import ReportSummary, print_table, sample_grid, write_report
 from benchmark.report.budget_figure import budget_figure
 from benchmark.report.loading import load_suite
 from benchmark.report.protocol import refuse_mixed_protocols
@@ -281,7 +281,7 @@ def test_nothing_done_is_refused_in_two_lines(tmp_path: Path) -> None:
     failed = write_suite(tmp_path / "a", change=lambda record: failing(record) if record["seed"] else None)
     error = refusal(failed)
     assert "none of the 6 trials is done" in error.message
-    assert error.hint.startswith("4 failed (the first: loss is nan at 3), 2 without a record")
+    assert error.hint.startswith("4 failed (4 times: loss is nan at 3), 2 without a record")
 
 
 @pytest.mark.parametrize(
@@ -305,9 +305,54 @@ def test_mixed_protocols_are_refused_by_name(tmp_path: Path, field: str, value: 
     assert "phased, seed 1" in message
 
 
-def test_newer_records_are_refused(tmp_path: Path) -> None:
-    manifest = write_suite(tmp_path, change=lambda record: {**record, "schema_version": 2})
-    assert "schema_version 2 is newer than 1" in refusal(manifest).message
+def test_newer_records_are_named_and_the_others_shown(tmp_path: Path) -> None:
+    odd = only(strategy="phased", seed=1)
+    newer = {"schema_version": 2}
+    text = readme_of(write_suite(tmp_path / "one", change=lambda r: r | (newer if odd(r) else {})))
+    assert "its schema_version 2 is newer than 1, the newest this version reads" in text
+    assert "1 failed and 0 missing trials give no number (pairs left out of both arms for it: 1)" in text
+    everything = refusal(write_suite(tmp_path / "all", change=lambda record: record | newer))
+    assert "6 failed (6 times: its schema_version 2 is newer" in everything.hint
+
+
+def test_one_seed_one_strategy_and_no_baseline_say_what_is_missing_and_what_is_shown(tmp_path: Path) -> None:
+    one_seed = readme_of(write_suite(tmp_path / "seed", seeds=[0]))
+    assert "No interval for any cell of the tables: one seed each." in one_seed
+    one_strategy = readme_of(write_suite(tmp_path / "strategy", strategies=["phased"]))
+    assert (
+        "No comparison: only `phased` has finished trials. Its scores and curves are shown." in one_strategy
+    )
+    lone = readme_of(write_suite(tmp_path / "lone", strategies=["phased", "constant"]))
+    assert "the baseline `none` has no finished trial. Means are shown, unpaired." in lone
+    assert "No worth in images for digits: one budget gives no curve" in lone
+    whole = readme_of(write_suite(tmp_path / "whole", budgets=(60, 300)))
+    assert "cannot show" not in whole
+
+
+def test_all_failed_says_why_and_how_often(tmp_path: Path) -> None:
+    refused = refusal(write_suite(tmp_path, change=failing))
+    assert "none of the 6 trials is done" in refused.message
+    assert "6 times: loss is nan at 3" in refused.hint
+
+
+def test_a_headline_that_is_nan_everywhere_leaves_the_rest(tmp_path: Path) -> None:
+    text = readme_of(write_suite(tmp_path, change=lambda record: {**record, "bpd_heldout": math.nan}))
+    assert "6 of 6 finished trials have no finite held-out bits/dim" in text
+    assert "| KID (random, N = 500) ↓ |" in text
+
+
+def test_images_are_read_for_the_shown_seed_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    comparison = compared(write_suite(tmp_path))
+    for trial in comparison.suite.records:
+        folder = tmp_path / "artifacts" / trial.id
+        folder.mkdir(parents=True)
+        (folder / "images.npz").touch()
+    read: list[str] = []
+    monkeypatch.setattr(
+        sample_grid, "load_images", lambda runs, trial_id: read.append(trial_id) or {"samples": 0}
+    )
+    seed, found = sample_grid.grid_images(comparison, tmp_path, "digits", 60)
+    assert (seed, list(found), len(read)) == (0, ["none", "phased"], 2)
 
 
 def test_a_record_of_another_trial_is_refused(tmp_path: Path) -> None:

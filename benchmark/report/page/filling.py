@@ -13,6 +13,7 @@ from markupsafe import Markup
 from benchmark.report.efficiency_section import efficiency_lines
 from benchmark.report.findings import findings
 from benchmark.report.leak_section import leak_lines
+from benchmark.report.limits import limit_lines
 from benchmark.report.page.inlining import figure_markup, prose
 from benchmark.report.page.main_table import main_table
 from benchmark.report.page.sample_strips import Block
@@ -50,7 +51,7 @@ def page_text(
         "name": suite.name,
         "title": suite.title,
         "status": prose([status_line(suite, _FILES)]),
-        "answer": prose(findings(comparison)),
+        "answer": prose([*findings(comparison), "", *limit_lines(comparison)]),
         "table": main_table(comparison),
         "full_tables": prose(result_lines(comparison)),
         "paired": prose(paired_lines(comparison)),
