@@ -64,6 +64,8 @@ class Mine(Strategy):
             raise RuntimeError("a strategy raises at step 12")
         if what == "nan":
             return View(images * float("nan"))
+        if what == "hang":
+            time.sleep(3600)
         if what == "memory":
             torch.empty(2**46)
         return super().augment(images, context)
@@ -201,10 +203,10 @@ def kill_below(bench: Bench, tally: Tally, kills: int, chosen: Callable[[str], b
 
 
 def misbehave(bench: Bench, tally: Tally, tries: int, what: str) -> None:
-    """Have the strategy raise, return nan or want too much memory in the middle of a trial."""
+    """Have the strategy raise, return nan, hang or want too much memory in the middle of a trial."""
     for _ in range(tries):
         bench.fault.write_text(what)
-        bench.run()
+        bench.run(stall_seconds=10.0)
         assert (
             sum(json.loads(p.read_bytes())["status"] == "failed" for p in bench.runs.glob("records/*")) == 2
         )
@@ -297,6 +299,7 @@ def main() -> None:
         ("damaged record", lambda b, t: damage(b, t, part, "records/*.json")),
         ("strategy raises", lambda b, t: misbehave(b, t, 2, "raise")),
         ("loss is nan", lambda b, t: misbehave(b, t, 2, "nan")),
+        ("strategy hangs", lambda b, t: misbehave(b, t, 1, "hang")),
         ("strategy wants 256 TiB", lambda b, t: misbehave(b, t, 2, "memory")),
         ("two `bench run` at once", lambda b, t: two_at_once(b, t, part)),
         ("clock moved back", lambda b, t: clock_back(b, t, 2)),
