@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint format speed clean
+.PHONY: demo test lint format speed faults clean
 
 demo: .venv/installed
 	$(BIN)/bench run suites/limited_data.yaml
@@ -25,10 +25,17 @@ format: .venv/installed-for-tests
 speed: .venv/installed-for-tests
 	@mkdir -p reports/speed
 	@{ $(BIN)/python -c 'from benchmark.environment import *; print(f"# Speed\n\nWritten by `make speed` at commit {git_commit()} on {processor()}.")'; \
-	  for script in sampling training metrics packing; do echo; echo "## $$script"; echo; $(BIN)/python tests/speed/$$script.py || exit 1; done; \
+	  for script in sampling training metrics packing harness; do echo; echo "## $$script"; echo; $(BIN)/python tests/speed/$$script.py || exit 1; done; \
 	  echo; $(BIN)/python tests/speed/training.py --paper; \
 	  echo; echo "What was tried and decided: [decisions.md](decisions.md)."; } > reports/speed/README.md.part
 	@mv reports/speed/README.md.part reports/speed/README.md && cat reports/speed/README.md
+
+# more than 50 kills at random moments and other faults; a quarter of an hour, and longer on a busy machine
+faults: .venv/installed-for-tests
+	@mkdir -p reports/faults
+	@{ $(BIN)/python -c 'from benchmark.environment import *; print(f"# Faults\n\nWritten by `make faults` at commit {git_commit()} on {processor()}; " + ", ".join(f"{k} {v}" for k, v in versions().items() if k in ("python", "torch", "ray")) + ".\n")'; \
+	  $(BIN)/python tests/faults/faults.py; } > reports/faults/README.md.part
+	@mv reports/faults/README.md.part reports/faults/README.md && cat reports/faults/README.md
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

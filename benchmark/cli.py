@@ -45,6 +45,9 @@ def run(
     retries: Annotated[int, typer.Option(min=0, help="Try a failed trial again so often.")] = 0,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
     max_concurrent: Annotated[int | None, typer.Option(min=1, help="Most trials at once.")] = None,
+    stall_seconds: Annotated[
+        float, typer.Option(min=0, help="A trial without a step for so long fails; 0: never.")
+    ] = 1800.0,
     keep: Annotated[str, typer.Option(help="What finished trials leave: records, models or all.")] = "models",
     address: Annotated[str | None, typer.Option(help="A Ray cluster, HOST:PORT or auto.")] = None,
     runs: Runs = Path("runs"),
@@ -58,6 +61,7 @@ def run(
         keep=checked_keep(keep),
         retries=retries,
         fail_fast=fail_fast,
+        stall_seconds=stall_seconds,
         max_concurrent=max_concurrent,
         address=address,
     )

@@ -18,6 +18,7 @@ class Depot:
         self._store = Store(root)
         self._claims: dict[str, contextlib.ExitStack] = {}
         self._stopping = False
+        self._stalled: set[str] = set()
 
     def stop(self) -> None:
         """Have running trials write a checkpoint and end."""
@@ -26,6 +27,14 @@ class Depot:
     def stopping(self) -> bool:
         """Say whether trials shall end."""
         return self._stopping
+
+    def note_stalled(self, trial_id: str) -> None:
+        """Note that a trial hung and took its worker with it; whoever takes over shall leave it."""
+        self._stalled.add(trial_id)
+
+    def has_stalled(self, trial_id: str) -> bool:
+        """Say whether a trial hung in this run."""
+        return trial_id in self._stalled
 
     def claim(self, trial_id: str) -> bool:
         """Hold a trial for a worker of this run, which has each trial once; False when another run does."""

@@ -74,7 +74,9 @@ class Errand:
             self.ask("release", trial_id)  # a worker on a node that vanished may have held it
         ended: dict[str, Any] = {"outcome": "interrupted"}
         with contextlib.suppress(KeyboardInterrupt):
-            if not self._stop():
+            if self.ask("has_stalled", trial_id):
+                ended = _ending(self._store.load(trial_id))
+            elif not self._stop():
                 record = work_on(
                     trial,
                     self._store,
@@ -82,6 +84,7 @@ class Errand:
                     progress=progress,
                     stop=self._stop,
                     dataset=self._dataset(trial.fingerprint),
+                    on_stall=lambda: self.ask("note_stalled", trial_id),
                 )
                 ended = _ending(record)
         report({"stage": "ended", "stage_step": 1, "stage_steps": 1, **ended})

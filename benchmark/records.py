@@ -38,7 +38,7 @@ def heading(trial: Trial) -> Record:
 
 
 def failure(trial: Trial, reason: str, trace: str = "", cause: str = "error") -> Record:
-    """Return the record of a trial that failed; cause: error, out_of_memory or worker_died."""
+    """Return the record of a trial that failed; cause: error, out_of_memory, stalled or worker_died."""
     return heading(trial) | {"status": "failed", "reason": reason, "cause": cause, "traceback": trace}
 
 

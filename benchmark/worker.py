@@ -10,6 +10,7 @@ from benchmark.plan import Trial
 from benchmark.records import Record, Store, failure
 from benchmark.terms import Terms
 from benchmark.trial_log import trial_log
+from benchmark.watchdog import Alarm, Sentry, Stalled
 
 Progress = Callable[[str, int, int], None]  # stage, steps done, steps in all
 Stop = Callable[[], bool]
@@ -23,13 +24,17 @@ def work_on(
     progress: Progress,
     stop: Stop | None = None,
     dataset: Dataset | None = None,
+    on_stall: Callable[[], None] | None = None,
 ) -> Record | None:
     """Run a trial and return its record; None when another process is at it.
 
-    `stop` is asked between steps and stages; a yes is a Ctrl-C: a checkpoint, then KeyboardInterrupt.
+    `stop` is asked between steps and stages; a yes is a Ctrl-C: a checkpoint, then KeyboardInterrupt. A trial
+    that hangs fails; in a worker, which calls `on_stall` then, it takes its process with it.
     """
+    watch = _watch(trial, store, terms, on_stall)
 
     def go_on(stage: str, step: int, steps: int) -> None:
+        watch.beat(stage, step, steps)
         if stop is not None and stage not in ("codes", "prior") and stop():
             raise KeyboardInterrupt  # the last checkpoint of stage `prior` holds all of the training
         progress(stage, step, steps)
@@ -41,10 +46,23 @@ def work_on(
             known = store.load(trial.id)
             if known is not None and known["status"] == "done":  # by another run, since ours was planned
                 return known
-            with trial_log(store.log_path(trial.id), trial.title) as log:
+            with trial_log(store.log_path(trial.id), trial.title) as log, watch:
                 return _attempts(trial, store, terms, log, progress=go_on, stop=stop, dataset=dataset)
     except OSError as error:  # no place for as much as a lock
         return failure(trial, f"{type(error).__name__}: {error}")
+
+
+def _watch(trial: Trial, store: Store, terms: Terms, on_stall: Callable[[], None] | None) -> Alarm | Sentry:
+    if on_stall is None:
+        return Alarm(terms.stall_seconds)
+
+    def give_up(error: Stalled, where: str) -> None:
+        record = failure(trial, f"Stalled: {error}", where, "stalled")
+        logging.getLogger("bench").error("%s\n%s", record["reason"], where)
+        store.write(record, {})
+        on_stall()
+
+    return Sentry(terms.stall_seconds, give_up)
 
 
 def _attempts(

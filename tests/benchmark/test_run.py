@@ -174,3 +174,35 @@ def test_steps_of_an_earlier_run_do_not_flatter_the_eta(suite_file: Path) -> Non
     run.step(first, "prior", 6, 6)
     total = sum(run.work.values())
     assert run.eta_seconds == pytest.approx(10 / 3 * (1 - run.share) * total)
+
+
+def test_under_ray_a_hanging_trial_fails_and_a_failed_one_is_told_apart(suite_file: Path) -> None:
+    cwd = suite_file.parent
+    (cwd / "mine.py").write_text(
+        "import time\nfrom strategies import Strategy\n"
+        "class Hangs(Strategy):\n"
+        "    def strength(self, progress):\n        return 0.5\n"
+        "    def augment(self, images, context):\n"
+        "        time.sleep(600 if context.step == 3 else 0)\n"
+        "        return super().augment(images, context)\n"
+        "class Raises(Hangs):\n"
+        "    def augment(self, images, context):\n"
+        "        if context.step == 3:\n            raise MemoryError('no room')\n"
+        "        return Strategy.augment(self, images, context)\n"
+    )
+    entries = "name: './mine.py:Hangs', stages: [prior]}\n  - {name: './mine.py:Raises'"
+    suite_file.write_text(suite_file.read_text().replace("name: phased", entries))
+    done = bench("run", suite_file, "--stall-seconds", 15, "--max-concurrent", 2, cwd=cwd)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Stalled: no step for 15 s" in done.stdout
+    assert "MemoryError: no room (take a smaller batch" in done.stdout
+    assert "1/3 done, 2 failed" in done.stdout
+    found = {record["strategy"]: record for record in records(cwd / "runs").values()}
+    assert {name: record["status"] for name, record in found.items()} == {
+        "none": "done",
+        "Hangs": "failed",
+        "Raises": "failed",
+    }
+    assert "time.sleep" in found["Hangs"]["traceback"]
+    for record in found.values():
+        assert (cwd / "runs" / "logs" / f"{record['id']}.log").is_file()

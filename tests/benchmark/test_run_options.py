@@ -214,3 +214,11 @@ def test_images_that_changed_after_the_plan_fail_the_trial_instead_of_its_record
         trial, Store(suite_file.parent / "runs"), device="cpu", threads=1, progress=lambda *_: None
     )
     assert "the images of 'digits' have changed" in record["reason"]
+
+
+def test_a_trial_that_hangs_fails_and_the_log_says_where(suite_file: Path) -> None:
+    flaky(suite_file, failures=1, error="RuntimeError(__import__('time').sleep(60))")
+    _, (record,) = run(suite_file, stall_seconds=5.0)
+    assert record["reason"] == "Stalled: no step for 5 s"
+    assert "mine.py" in Store(suite_file.parent / "runs").log_path(record["id"]).read_text()
+    assert run(suite_file, stall_seconds=5.0)[1] == []

@@ -64,6 +64,8 @@ class Mine(Strategy):
             raise RuntimeError("a strategy raises at step 12")
         if what == "nan":
             return View(images * float("nan"))
+        if what == "hang":
+            time.sleep(3600)
         if what == "memory":
             torch.empty(2**46)
         return super().augment(images, context)
@@ -201,10 +203,10 @@ def kill_below(bench: Bench, tally: Tally, kills: int, chosen: Callable[[str], b
 
 
 def misbehave(bench: Bench, tally: Tally, tries: int, what: str) -> None:
-    """Have the strategy raise, return nan or want too much memory in the middle of a trial."""
+    """Have the strategy raise, return nan, hang or want too much memory in the middle of a trial."""
     for _ in range(tries):
         bench.fault.write_text(what)
-        bench.run()
+        bench.run(stall_seconds=10.0)
         assert (
             sum(json.loads(p.read_bytes())["status"] == "failed" for p in bench.runs.glob("records/*")) == 2
         )
@@ -286,19 +288,22 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=54)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    part = max(1, chosen.kills // 9)
+    few = max(1, chosen.kills // 17)  # with Ray, a kill costs half a minute of starting it again
+    workers = max(1, chosen.kills // 4)
+    locally = max(1, chosen.kills - 2 * few - workers)
     faults: list[tuple[str, Callable[[Bench, Tally], None]]] = [
-        ("SIGKILL of the driver, `--local`", lambda b, t: kill_drivers(b, t, 4 * part, "--local")),
-        ("SIGKILL of the driver, Ray", lambda b, t: kill_drivers(b, t, part)),
-        ("SIGKILL of a worker", lambda b, t: kill_below(b, t, 3 * part, is_worker)),
-        ("SIGKILL of the raylet", lambda b, t: kill_below(b, t, part, lambda c: "/raylet/raylet" in c[:300])),
-        ("full disk at a random moment", lambda b, t: fill_disk(b, t, part)),
-        ("damaged checkpoint", lambda b, t: damage(b, t, part, "checkpoints/*/prior.checkpoint")),
-        ("damaged record", lambda b, t: damage(b, t, part, "records/*.json")),
+        ("SIGKILL of the driver, `--local`", lambda b, t: kill_drivers(b, t, locally, "--local")),
+        ("SIGKILL of the driver, Ray", lambda b, t: kill_drivers(b, t, few)),
+        ("SIGKILL of a worker", lambda b, t: kill_below(b, t, workers, is_worker)),
+        ("SIGKILL of the raylet", lambda b, t: kill_below(b, t, few, lambda c: "/raylet/raylet" in c[:300])),
+        ("full disk at a random moment", lambda b, t: fill_disk(b, t, few)),
+        ("damaged checkpoint", lambda b, t: damage(b, t, few, "checkpoints/*/prior.checkpoint")),
+        ("damaged record", lambda b, t: damage(b, t, few, "records/*.json")),
+        ("two `bench run` at once", lambda b, t: two_at_once(b, t, few)),
         ("strategy raises", lambda b, t: misbehave(b, t, 2, "raise")),
         ("loss is nan", lambda b, t: misbehave(b, t, 2, "nan")),
+        ("strategy hangs", lambda b, t: misbehave(b, t, 1, "hang")),
         ("strategy wants 256 TiB", lambda b, t: misbehave(b, t, 2, "memory")),
-        ("two `bench run` at once", lambda b, t: two_at_once(b, t, part)),
         ("clock moved back", lambda b, t: clock_back(b, t, 2)),
     ]
     print("| fault | tried | survived | trials lost | trials run twice | records that differ |", flush=True)
