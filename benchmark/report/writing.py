@@ -158,7 +158,8 @@ _CROSSTALK = (
 )
 _VIEWS = (
     "what the model saw. The first images of the batch at five steps of training, as each strategy drew "
-    "them; clean images above. A strategy without a row saw clean images."
+    "them; clean images above. A strategy without a row saw clean images; one that keeps "
+    "images back for validation draws batches of its own."
 )
 _SAMPLES = (
     "real and sampled images. Held-out images and their reconstructions, then each strategy's samples, not "

@@ -75,6 +75,11 @@ def test_the_crosstalk_of_the_probes_is_published(tmp_path: Path) -> None:
     assert [tick.get_text() for tick in axis.get_yticklabels()] == ["x_flip", "hue"]
 
 
+def test_probes_that_tell_nothing_apart_have_no_matrix(tmp_path: Path) -> None:
+    blind = LEAKS | {"leak_crosstalk": lambda leak: [[None, None], [None, None]]}
+    assert crosstalk_figure(compare(load_suite(suite_of(tmp_path, blind), tmp_path)), "digits") is None
+
+
 def test_without_leakage_there_is_no_figure_but_a_note(tmp_path: Path) -> None:
     manifest = suite_of(tmp_path, {})
     assert leakage_figure(compare(load_suite(manifest, tmp_path)), "digits") is None
