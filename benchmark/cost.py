@@ -1,7 +1,8 @@
 """What a suite costs: hours and disk, from the measured cost of a few steps (no torch, no Ray).
 
 `benchmark.probe` measures, this file multiplies. Left out, because a probe cannot know them: waiting for
-other trials, torch.compile's first minutes, a data set's leakage probes, packing and pool features.
+other trials of the machine, torch.compile's first minutes, a data set's leakage probes and pool features,
+and its packing.
 """
 
 from __future__ import annotations

@@ -46,7 +46,8 @@ def _matrix(suite: SuiteRecords, dataset: str) -> tuple[list[str], Matrix] | Non
     """Return the probes' operations and their matrix, from the first record that has one."""
     for trial, record in suite.records.items():
         names, matrix = record.get("leak_operations"), record.get("leak_crosstalk")
-        measured = any(value is not None for row in matrix or () for value in row)
-        if trial.dataset == dataset and names and measured:
+        if trial.dataset != dataset or not names or not matrix:
+            continue
+        if any(value is not None for row in matrix for value in row):
             return names, matrix
     return None
