@@ -146,6 +146,12 @@ def binomial_range(tries: int, share: float) -> tuple[int, int]:
     return int(np.argmax(below > tail)), int(np.argmax(below >= 1 - tail))
 
 
+def skewness(values: Values) -> float:
+    """Return the third standardised moment: 0 where values scatter alike on both sides of their mean."""
+    centred = values - values.mean()
+    return float((centred**3).mean() / (centred**2).mean() ** 1.5)
+
+
 def _student(values: list[float]) -> tuple[float, float]:
     found = estimate(values)
     return found.low, found.high
