@@ -1,8 +1,7 @@
 """Measure whether the report's intervals and p-values do what they say, by resampling many real seeds.
 
-python -m benchmark.report.calibration RUNS reports/calibration   # takes the seeds of
-suites/calibration.yaml python -m benchmark.report.calibration reports/calibration        # from the
-committed seeds.csv
+`python -m benchmark.report.calibration RUNS reports/calibration` takes the seeds of suites/calibration.yaml
+from a runs folder; without RUNS it takes those of the committed seeds.csv.
 
 A/A: two disjoint sets of seeds of `none` compared as if they were two strategies; nothing should be found.
 Coverage: real paired differences resampled; the interval should hold their mean. Planted effects: the same
