@@ -1,8 +1,7 @@
 """Measure whether the report's intervals and p-values do what they say, by resampling many real seeds.
 
-python -m benchmark.report.calibration RUNS reports/calibration   # takes the seeds of
-suites/calibration.yaml python -m benchmark.report.calibration reports/calibration        # from the
-committed seeds.csv
+`python -m benchmark.report.calibration RUNS reports/calibration` takes the seeds of suites/calibration.yaml
+from a runs folder; without RUNS it takes those of the committed seeds.csv.
 
 A/A: two disjoint sets of seeds of `none` compared as if they were two strategies; nothing should be found.
 Coverage: real paired differences resampled; the interval should hold their mean. Planted effects: the same
@@ -144,6 +143,12 @@ def binomial_range(tries: int, share: float) -> tuple[int, int]:
     tail = (1 - CONFIDENCE) / 2
     below = bdtr(np.arange(tries + 1), tries, share)
     return int(np.argmax(below > tail)), int(np.argmax(below >= 1 - tail))
+
+
+def skewness(values: Values) -> float:
+    """Return the third standardised moment: 0 where values scatter alike on both sides of their mean."""
+    centred = values - values.mean()
+    return float((centred**3).mean() / (centred**2).mean() ** 1.5)
 
 
 def _student(values: list[float]) -> tuple[float, float]:

@@ -18,7 +18,9 @@ from benchmark.report.calibration import (
     RESAMPLES,
     Row,
     Seeds,
+    binomial_range,
     calibrate,
+    skewness,
 )
 from benchmark.report.loading import SuiteRecords, load_suite
 from benchmark.report.scores import number_in
@@ -78,7 +80,7 @@ def readme_text(rows: Sequence[Row], scores: dict[str, Seeds]) -> str:
     """Return the page: the verdict first, then every share beside what chance allows."""
     seeds = len(next(iter(scores[SCORES[0]].values())))
     parts = [
-        ["# calibration", "", *_head(seeds), "", "## What follows", "", *_verdicts(rows)],
+        ["# calibration", "", *_head(seeds), "", "## What follows", "", *_verdicts(rows, scores)],
         ["## None against itself", "", *_question(rows, "A/A: found")],
         ["## Does the interval hold the truth?", "", _COVERAGE, "", *_question(rows, "coverage")],
         ["## Are planted effects found?", "", _PLANTED, "", *_question(rows, "planted: found")],
@@ -98,16 +100,15 @@ def _head(seeds: int) -> list[str]:
     ]
 
 
-def _verdicts(rows: Sequence[Row]) -> list[str]:
+def _verdicts(rows: Sequence[Row], scores: dict[str, Seeds]) -> list[str]:
     """Say in words what the rows show."""
     lines = []
     same = [row for row in rows if row.question == "A/A: found" and "Holm" not in row.method]
     within = sum(row.is_as_expected for row in same)
-    shares = _shares(same, "Student-t interval")
     lines.append(
-        "- **No difference, nothing found.** `none` against itself: Student-t intervals exclude zero in "
-        f"{shares} of {COMPARISONS} comparisons per row; {within} of {len(same)} rows lie within chance of "
-        "their level."
+        f"- **No difference, nothing found.** `none` against itself, {COMPARISONS} times per row: {within} "
+        f"of {len(same)} rows lie within chance of their level. Student-t intervals exclude zero, all "
+        f"scores together, in {'; '.join(_pooled(same, 'Student-t interval'))}."
     )
     families = [row for row in rows if "Holm" in row.method]
     said = ", ".join(f"{row.share:.1%} ({row.score})" for row in families)
@@ -125,15 +126,41 @@ def _verdicts(rows: Sequence[Row]) -> list[str]:
         "table.csv (`*_diff_boot_low`, `*_diff_boot_high`); below ten pairs they are too short to be "
         "believed."
     )
-    effects = [r for r in rows if r.question == "planted: found" and r.method == "Student-t interval"]
-    worst = max(effects, key=lambda row: abs(row.share - row.expected))
-    lines.append(
-        "- **Planted effects** are found as often as `bench power` states in "
-        f"{sum(r.is_as_expected for r in effects)} of {len(effects)} rows; the furthest off is "
-        f"{worst.share:.1%} against {worst.expected:.1%} ({worst.score}, {worst.detail}, {worst.pairs} "
-        "pairs)."
+    return [*lines, _planted_verdict(rows, scores)]
+
+
+def _planted_verdict(rows: Sequence[Row], scores: dict[str, Seeds]) -> str:
+    said = []
+    for score, seeds in scores.items():
+        effects = [
+            row
+            for row in rows
+            if (row.question, row.method, row.score) == ("planted: found", "Student-t interval", score)
+        ]
+        worst = max(abs(row.share - row.expected) for row in effects)
+        skewed = [skewness(values - seeds["none"]) for name, values in seeds.items() if name != "none"]
+        said.append(
+            f"`{score}` {sum(row.is_as_expected for row in effects)} of {len(effects)} rows within chance, "
+            f"at most {100 * worst:.1f} points off (skewness of differences {min(skewed):+.1f} to "
+            f"{max(skewed):+.1f})"
+        )
+    return (
+        f"- **Planted effects** against the power `bench power` states: {'; '.join(said)}. The formula is "
+        "that of normal differences; where they are skewed, small effects in few pairs are found less "
+        "often than stated, large ones more often."
     )
-    return lines
+
+
+def _pooled(rows: Sequence[Row], method: str) -> list[str]:
+    """Say one method's share at each number of pairs, all scores together, and what chance allows."""
+    parts = []
+    for pairs in dict.fromkeys(row.pairs for row in rows):
+        chosen = [row for row in rows if (row.pairs, row.method) == (pairs, method)]
+        found, tries = sum(row.found for row in chosen), sum(row.tries for row in chosen)
+        low, high = (100 * count / tries for count in binomial_range(tries, chosen[0].expected))
+        allowed = f"chance allows {low:.1f} to {high:.1f} %"
+        parts.append(f"{100 * found / tries:.1f} % at {pairs} pairs ({allowed})")
+    return parts
 
 
 def _shares(rows: Sequence[Row], method: str) -> str:

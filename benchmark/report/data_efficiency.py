@@ -4,7 +4,8 @@ closes.
 Both are ratios of paired means, so their sets of plausible values come from inverting a paired t-test
 (Fieller (1954), *Some problems in interval estimation*): every value stays that the test does not reject at
 95 %. Such a set may be unbounded, and then says so. Between two budgets the baseline's score is taken to
-move along a straight line in log(images); beyond the largest budget nothing is extrapolated."""
+move along a straight line in log(images); beyond the largest budget nothing is extrapolated.
+"""
 
 from __future__ import annotations
 
@@ -63,8 +64,7 @@ class GapClosed:
 
 @remembered
 def equivalents(comparison: Comparison, key: str) -> list[Equivalent]:
-    """Return every strategy's equivalent sample size in the baseline's images, where there are two "
-    "budgets."""
+    """Return every strategy's equivalent sample size, where the baseline has two budgets."""
     found = []
     for dataset, budget, strategy, ours, curves in _paired(comparison, key):
         if len(curves) > 1:
@@ -170,8 +170,7 @@ def _equivalent(
 
 
 def _first_reached(means: dict[int, float], target: float) -> tuple[float, bool, bool]:
-    """Return the fewest images at which the mean curve is as good as the target, and whether it lies "
-    "outside."""
+    """Return the fewest images at which the mean curve is as good as the target, and if that is outside."""
     budgets = sorted(means)
     if means[budgets[0]] <= target:
         return float(budgets[0]), True, False

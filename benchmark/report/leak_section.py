@@ -7,29 +7,33 @@ from benchmark.report.scores import leak_keys, score
 from benchmark.report.statistics import Comparison, remembered
 from benchmark.report.tables import Column, markdown
 
-# Read together: distances to the nearest training image, FID against different references, copying tests.
-_MEMORISATION = (
+# Read together; a record has those its suite asked for.
+_COPYING = (
     "nearest_training_ratio",
-    "fid",
+    "authenticity",
+    "copying_z",
     "fid_train",
     "fid_pool",
-    "fid_infinity",
-    "c_t",
-    "auth_pct",
+    "fid_heldout",
+    "fid_heldout_minus_train",
 )
+_FLOORS = ("fid_floor", "fid_inf", "kid_floor")
 
 
 @remembered
 def leak_lines(comparison: Comparison) -> list[str]:
     """Return the section's lines: one table per dataset and subject, only of scores the records hold."""
     lines: list[str] = []
+    floors = [key for key in _FLOORS if key in comparison.metrics]
+    tables = {
+        _LEAKAGE: leak_keys(comparison.metrics),
+        _COPIES: [key for key in _COPYING if key in comparison.metrics],
+        _FLOORED: ["fid", "kid", *floors] if floors else [],
+    }
     for dataset in comparison.suite.datasets:
-        leaks = _table(comparison, dataset, leak_keys(comparison.metrics))
-        copies = _table(comparison, dataset, [k for k in _MEMORISATION if k in comparison.metrics])
-        if leaks:
-            lines += [f"{dataset}: {_LEAKAGE}", "", *markdown(leaks), ""]
-        if copies:
-            lines += [f"{dataset}: {_COPIES}", "", *markdown(copies), ""]
+        for text, keys in tables.items():
+            if columns := _table(comparison, dataset, keys):
+                lines += [f"{dataset}: {text}", "", *markdown(columns), ""]
     return lines or ["The records hold neither leakage nor memorisation scores."]
 
 
@@ -51,6 +55,12 @@ _LEAKAGE = (
     "images, 1 as in fully augmented ones. ±: half a 95 % Student-t interval over seeds."
 )
 _COPIES = (
-    "signs of memorising. Nearest-training ratio: median distance of samples to their nearest training image "
-    "over that of held-out images; well below 1 is copying. An FID rewards copying."
+    "signs of copying. Nearest-training ratio: median distance of samples to their nearest training image "
+    "over that of held-out images; well below 1 is copying. Where recorded: the authentic share falls and "
+    "C_T goes far below 0 when samples copy, and an FID to the training subset below that to held-out "
+    "images rewards it."
+)
+_FLOORED = (
+    "how low a distance can get: real images against real ones at the same number (floor), and the distance "
+    "extrapolated to infinitely many images. Differences near a floor are noise."
 )

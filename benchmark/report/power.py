@@ -31,7 +31,8 @@ class Need:
     """Hold the seeds one comparison needs; None means more than MOST_SEEDS.
 
     `spread` is the standard deviation of the n paired differences recorded so far, `spread_high` the upper
-    end of its 95 % interval, `effect` the difference to be found."""
+    end of its 95 % interval, `effect` the difference to be found.
+    """
 
     dataset: str
     budget: int

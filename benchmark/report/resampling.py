@@ -2,7 +2,8 @@
 Bootstrap*).
 
 The report shows Student-t intervals and gives these beside them in table.csv: `reports/calibration`
-measures that at three pairs the percentile interval covers far less than the 95 % it is named after."""
+measures that at three pairs the percentile interval covers far less than the 95 % it is named after.
+"""
 
 from __future__ import annotations
 

@@ -132,7 +132,8 @@ def judged_keys(keys: Iterable[str]) -> list[str]:
     """Keep the scores strategies are tested in: those with a better direction, and plugins'.
 
     Costs in seconds, the same scores on pixels and the ends of another score's interval are left to the
-    table."""
+    table.
+    """
     every = without_bounds(keys)
     known = [k for k in every if k in SCORES and SCORES[k].better and not k.endswith(("_seconds", "_pixels"))]
     return known + leak_keys(every) + plugin_keys(every)

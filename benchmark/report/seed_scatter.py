@@ -2,7 +2,8 @@
 
 Today's records vary subset, initial weights and sampling noise with one seed, so the three cannot be told
 apart (Bouthillier et al. (2021), *Accounting for variance in machine learning benchmarks*). The shared part
-can."""
+can.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@ The test flips signs: if two strategies do not differ, every pair's difference c
 other sign (Fisher (1935), *The Design of Experiments*, section 21). With n pairs there are 2^n ways to
 flip, so that no p-value can be below 2 / 2^n: 0.25 at three seeds, 0.03 at six. Holm (1979), *A simple
 sequentially rejective multiple test procedure*, keeps the chance of any false finding in a family at the
-level."""
+level.
+"""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def styled() -> Any:
 def rendered(figure: Figure) -> dict[str, bytes]:
     """Render a figure as PNG, SVG and PDF, the same bytes every time."""
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # laid out once, for all three
+    figure.set_layout_engine(None)  # laid out once, for all three; "none" would draw each of them twice
     images = {}
     for kind, metadata in _METADATA.items():
         buffer = io.BytesIO()

@@ -24,7 +24,8 @@ def frame(comparison: Comparison) -> pd.DataFrame:
     s_n_unpaired; what does not exist (an interval of one seed, the baseline's difference) is NaN. The
     scores strategies are tested in have s_diff_boot_low, s_diff_boot_high (bootstrap), s_p, s_p_holm and
     the numbers of pairs s_pairs_lower, s_pairs_equal, s_pairs_higher; the headline has s_equal_to_images,
-    with its interval."""
+    with its interval.
+    """
     tested = _tested_fields(comparison)
     rows = []
     for cell in comparison.cells:

@@ -138,12 +138,13 @@ _BUDGETS = (
 _STRENGTH = (
     "augmentation strength over the training of the prior. Strength as recorded at each evaluation is drawn "
     "over the steps before it. A strategy whose strength is the same in every trial has one line; any other "
-    "has one per budget and seed."
+    "has one per budget and seed, of six seeds at most."
 )
 _LEARNING = (
     "the prior's rate over training. Both code maps; held-out images solid, training images dashed, one line "
-    "per seed. Rates compare only where perplexity (top / bottom) and reconstruction MSE, printed above each "
-    "panel, are alike. Heights fit what follows the first tenth of training, which may leave the frame."
+    "per seed, at most six. Rates compare only where perplexity (top / bottom) and reconstruction MSE, "
+    "printed above each panel, are alike. Heights fit what follows the first tenth of training, which may "
+    "leave the frame."
 )
 _LEAKAGE = (
     "how much of each operation appears in samples: 0 as in clean held-out images, 1 as in fully augmented "

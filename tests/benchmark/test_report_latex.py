@@ -1,5 +1,4 @@
-"""table.tex: bold only what the seeds support, and a real LaTeX reads it; records.parquet: every key, "
-"typed."""
+"""table.tex is bold where the seeds support it and a real LaTeX reads it; records.parquet has every key."""
 
 from __future__ import annotations
 

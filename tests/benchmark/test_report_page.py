@@ -62,7 +62,7 @@ def in_browser(page: Path, script: str, flags: Sequence[str] = ()) -> Any:
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=True,
     )
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
@@ -238,7 +238,7 @@ def test_print_shows_on_paper_what_the_screen_shows(page: Path, tmp_path: Path) 
             page.as_uri(),
         ],
         capture_output=True,
-        timeout=120,
+        timeout=300,
         check=True,
     )
     pages = target.read_bytes().count(b"/Type /Page\n") + target.read_bytes().count(b"/Type /Page ")

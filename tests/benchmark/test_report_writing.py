@@ -495,3 +495,20 @@ def test_a_seed_without_a_pair_enters_no_test(tmp_path: Path) -> None:
     row = rows_of(compared(write_suite(tmp_path, change=lacking)))[1]
     assert (row["bpd_heldout_n_pairs"], row["bpd_heldout_n_unpaired"]) == ("2", "1")
     assert (row["bpd_heldout_p"], row["bpd_heldout_pairs_lower"]) == ("0.5", "2")
+
+
+def test_leaks_copies_and_floors_are_shown_where_records_hold_them(tmp_path: Path) -> None:
+    added = {
+        "leak_x_flip": 0.4,
+        "leak_x_flip_low": 0.3,
+        "leak_x_flip_high": 0.5,
+        "copying_z": -3.2,
+        "fid_floor": 0.01,
+    }
+    text = readme_of(write_suite(tmp_path, change=lambda record: record | added))
+    section = text.split("## Leakage and memorisation")[1].split("## Figures")[0]
+    assert "| images | strategy | n | leakage of x flip |" in section
+    assert "| 60 | `phased` | 3 | 0.400 ± 0.000 |" in section
+    assert "−3.20 ± 0.00 |" in section
+    assert "how low a distance can get" in section
+    assert "leak_x_flip_low" not in text.split("## Protocol")[0]

@@ -1,5 +1,4 @@
-"""The report as one file that opens offline: page.html.jinja filled with words, tables, figures and "
-"images."""
+"""The report as one file that opens offline: a template filled with words, tables, figures and images."""
 
 from benchmark.report.page.filling import page_text
 

@@ -41,8 +41,7 @@ def page_text(
     notes: Sequence[str],
     blocks: Sequence[Block],
 ) -> str:
-    """Return index.html. `figures` are rendered; those of image grids are left to `blocks`, which show "
-    "them."""
+    """Return index.html. `figures` are rendered; image grids among them are shown from `blocks`."""
     suite = comparison.suite
     summary, shared = shared_settings_lines(comparison)
     styles = strategy_styles(suite.strategies)
