@@ -24,7 +24,7 @@ from benchmark.suite import DatasetEntry, Suite
 
 _RECIPE_SIZE, _RECIPE_HELDOUT = 256, 500  # where a suite does not say
 _EVALUATED = 96  # images of each split looked at by an evaluation of the stage prior (pcvq2.prior_stage)
-_LIKELIHOOD_IMAGES = 2000  # training images scored at the end, at the most (benchmark.trial)
+_LIKELIHOOD_IMAGES = 2000  # training images scored at the end, at the most (benchmark.outcome)
 _KEPT_IMAGES = 160  # in a trial's artifacts, about
 _RECORD_BYTES = 100_000
 

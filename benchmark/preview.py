@@ -15,8 +15,8 @@ from benchmark.records import write_atomic
 from benchmark.report.contact_sheet import SeenViews, contact_sheet
 from benchmark.report.schedule_figure import Schedule, schedule_figure
 from benchmark.report.style import rendered, styled
+from benchmark.seeds import seed_for, subset_seed
 from benchmark.suite import load_suite
-from benchmark.trial import seed_for, subset_seed
 from benchmark.views import POINTS, SHOWN, Views, kept_steps
 from strategies import Strategy
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import time
 import traceback
 from collections.abc import Callable
@@ -16,39 +15,21 @@ from torch import Tensor
 
 from benchmark.data import Dataset, budget_indices, load_dataset
 from benchmark.extraction import extractor_of
-from benchmark.metrics.codes import code_usage
-from benchmark.metrics.extractors import Extractor, load_extractor
-from benchmark.metrics.feature_cache import FeatureCache
-from benchmark.metrics.intervals import mean_scored
-from benchmark.metrics.leakage import build_judge, leakage_scores
-from benchmark.metrics.memorisation import nearest_index
-from benchmark.metrics.score import COUNTS, ImageSets, score_samples, suffixed
+from benchmark.metrics.score import ImageSets
+from benchmark.outcome import budget_keys, code_keys, likelihood_keys, reconstruction_keys, training_keys
 from benchmark.plan import Trial
 from benchmark.records import Record, Store, failure, heading
+from benchmark.scoring import leakage_keys, sample_keys
+from benchmark.seeds import seed_for, subset_seed
 from benchmark.terms import Keep
 from benchmark.views import Views
-from pcvq2 import PCVQ2, FitLog
-from pcvq2.likelihood import BITS_PER_NAT
-from pcvq2.randomness import derive_seed
+from pcvq2 import PCVQ2
 from pcvq2.training import NonFiniteLoss, Progress
 
-SHOWN = 32  # images of each kind kept for the report's grids
-LISTED_INDICES = 5000  # a longer budget is named by its seed alone
-LIKELIHOOD_IMAGES = 2000  # training images whose likelihood is measured, at the most
 MEMORY_ADVICE = (
     "take a smaller batch, training.prior.micro_batch or a smaller model, or run fewer trials at once: "
     "a larger share under `resources`, --max-concurrent 1"
 )
-
-
-def seed_for(trial: Trial, purpose: str) -> int:
-    """Return the seed of a purpose: the same for every strategy of a (dataset, budget, seed)."""
-    return derive_seed(trial.fingerprint, trial.budget, trial.seed, purpose)
-
-
-def subset_seed(trial: Trial) -> int:
-    """Return the seed of the order budgets are drawn in: it does not depend on the budget, so they nest."""
-    return derive_seed(trial.fingerprint, trial.seed, "subset")
 
 
 def attempt_trial(trial: Trial, store: Store, *, keep: Keep = "models", **settings: Any) -> Record:
@@ -147,13 +128,13 @@ def run_trial(
         reconstructions=_to_numpy(reconstructions),
     )
     extractor = extractor_of(trial, dataset, store.extractors, device)
-    scores, artifacts = _score(trial, extractor, sets, store)
-    scores |= _leakage(trial, heldout, samples, store) | _truth(trial, samples)
+    scores, artifacts = sample_keys(trial, extractor, sets, store)
+    scores |= leakage_keys(trial, heldout, samples, store) | _truth(trial, samples)
     record = heading(trial) | {"status": "done"} | scores
-    record |= _likelihood(model, train, validation, heldout) | _codes(model, heldout)
-    record |= _reconstruction(model, train, heldout, reconstructions)
-    record |= views.summary() | _training(trial, log, views)
-    record |= _budget(rows, len(dataset.train), subset_seed(trial))
+    record |= likelihood_keys(model, train, validation, heldout) | code_keys(model, heldout)
+    record |= reconstruction_keys(model, train, heldout, reconstructions)
+    record |= views.summary() | training_keys(trial, log, views)
+    record |= budget_keys(rows, len(dataset.train), subset_seed(trial))
     record |= {
         "parameters": model.parameters_count,
         "sampling_seconds": scoring_start - sampling_start,
@@ -166,15 +147,6 @@ def run_trial(
     return record, artifacts | views.artifact()
 
 
-def _budget(rows: np.ndarray[Any, np.dtype[np.int64]], pool: int, order_seed: int) -> Record:
-    """Return which images of the pool were the budget, so that anyone can rebuild it."""
-    keys: Record = {"pool_images": pool, "budget_order_seed": order_seed}
-    if len(rows) <= LISTED_INDICES:
-        return keys | {"budget_indices": rows.tolist()}
-    how = "the first `budget` of numpy.random.default_rng(budget_order_seed).permutation(pool_images)"
-    return keys | {"budget_indices": None, "budget_indices_null_reason": f"too many to list: {how}"}
-
-
 def _to_device(images: np.ndarray[Any, np.dtype[np.uint8]], device: str) -> Tensor:
     """Move images (N, H, W, C) to the device as (N, C, H, W)."""
     return torch.from_numpy(np.array(images.transpose(0, 3, 1, 2), order="C")).to(device)
@@ -182,54 +154,6 @@ def _to_device(images: np.ndarray[Any, np.dtype[np.uint8]], device: str) -> Tens
 
 def _to_numpy(images: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return images.permute(0, 2, 3, 1).cpu().numpy()
-
-
-def _score(
-    trial: Trial, extractor: Extractor, sets: ImageSets, store: Store
-) -> tuple[Record, dict[str, bytes]]:
-    """Score samples with the suite's extractor and with pixels beside it; keep images for the report."""
-    channels, seed = trial.model.channels, seed_for(trial, "scoring")
-    cache = FeatureCache(extractor, sets.heldout, store.features)
-    scores: Record = {
-        "extractor": extractor.name,
-        "extractor_fingerprint": extractor.fingerprint,
-        "extractor_accuracy": getattr(extractor, "accuracy", None),
-        "samples": len(sets.generated),
-        "references": len(sets.heldout),
-        **score_samples(cache, sets, seed=seed, metrics=trial.metrics),
-    }
-    if trial.extractor != "pixels":
-        pixels = FeatureCache(load_extractor("pixels", channels=channels), sets.heldout, store.features)
-        beside = score_samples(pixels, sets, seed=seed, metrics=trial.metrics)
-        scores |= suffixed({k: v for k, v in beside.items() if k not in COUNTS}, "_pixels")
-    return scores, {"images.npz": _shown(cache, sets)}
-
-
-def _shown(cache: FeatureCache, sets: ImageSets) -> bytes:
-    """Return the images a report shows: samples beside the nearest real ones in the extractor's features."""
-    samples = sets.generated[:SHOWN]
-    features = cache.generated(samples)
-    nearest_train = sets.train[nearest_index(features, cache.real(sets.train))]
-    nearest_heldout = sets.heldout[nearest_index(features, cache.real(sets.heldout))]
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        samples=samples,
-        heldout=sets.heldout[:SHOWN],
-        reconstructions=sets.reconstructions[:SHOWN],
-        nearest_train=nearest_train,
-        nearest_heldout=nearest_heldout,
-    )
-    return buffer.getvalue()
-
-
-def _leakage(trial: Trial, heldout: Tensor, samples: Tensor, store: Store) -> Record:
-    """Return how much of the suite's augmentation appears in the samples."""
-    if "leakage" not in trial.metrics or not trial.space.ranges:
-        return {}
-    probing = derive_seed(trial.fingerprint, "leakage")  # one judge for all trials of a dataset and space
-    judge = build_judge(heldout, trial.space, seed=probing % 2**31, folder=store.probes)
-    return leakage_scores(judge, samples, seed=seed_for(trial, "leakage") % 2**31)
 
 
 def _truth(trial: Trial, samples: Tensor) -> Record:
@@ -241,72 +165,3 @@ def _truth(trial: Trial, samples: Tensor) -> Record:
     shares = impossible_shares(read_figures(_to_numpy(samples)))
     keys: Record = {f"impossible_{name}": share for name, share in shares.items()}
     return keys | {f"{k}_null_reason": "no sample is a figure" for k, v in keys.items() if v is None}
-
-
-def _likelihood(model: PCVQ2, train: Tensor, validation: Tensor | None, heldout: Tensor) -> Record:
-    """Return the ledger of every split on clean images, in bits per dimension."""
-    ledgers = {"train": model.bits_per_dim(train[:LIKELIHOOD_IMAGES]), "heldout": model.bits_per_dim(heldout)}
-    if validation is not None:
-        ledgers["validation"] = model.bits_per_dim(validation)
-    keys: Record = {}
-    for split, ledger in ledgers.items():
-        infix = "" if split == "heldout" else f"_{split}"
-        keys |= {f"rate_{level}{infix}_bpd": float(rate.mean()) for level, rate in ledger.rates.items()}
-        keys[f"bpd_{split}"] = float(ledger.total.double().mean())
-        keys[f"rate_{split}_bpd"] = float(ledger.rate.double().mean())
-        keys[f"distortion{infix}_bpd"] = float(ledger.distortion.double().mean())
-    if validation is None:
-        keys |= {"bpd_validation": None, "bpd_validation_null_reason": "no image of the budget validates"}
-    heldout_total = ledgers["heldout"].total
-    bpd = mean_scored(heldout_total.double().cpu().numpy())
-    keys |= {"bpd_heldout_low": bpd.low, "bpd_heldout_high": bpd.high}
-    keys["bpd_gap"] = keys["bpd_heldout"] - keys["bpd_train"]
-    return keys
-
-
-def _codes(model: PCVQ2, heldout: Tensor) -> Record:
-    """Return how the codebooks are used on held-out images: a collapsed map has perplexity near 1."""
-    keys: Record = {"codebook_size": model.config.vqvae.codes}
-    for level, codes in zip(model.config.vqvae.levels, model.encode(heldout), strict=True):
-        keys[f"perplexity_{level}"], keys[f"codes_used_{level}"] = code_usage(codes)
-    return keys
-
-
-def _reconstruction(model: PCVQ2, train: Tensor, heldout: Tensor, rebuilt: Tensor) -> Record:
-    """Return mean squared errors of pixels in [0, 1]."""
-
-    def error(images: Tensor, others: Tensor) -> float:
-        return float(((images.double() - others.double()) / 255).square().mean())
-
-    seen = train[:LIKELIHOOD_IMAGES]
-    return {
-        "reconstruction_mse": error(heldout, rebuilt),
-        "reconstruction_mse_train": error(seen, model.reconstruct(seen)),
-    }
-
-
-def _training(trial: Trial, log: FitLog, views: Views) -> Record:
-    """Return costs and the learning curve of the stage prior."""
-    per_dim = BITS_PER_NAT / (trial.model.channels * trial.model.size**2)
-    steps = [int(row["step"] or 0) for row in log.curve]
-
-    def rates(split: str) -> list[float | None]:
-        values = [row[split] for row in log.curve]
-        return [None if value is None else value * per_dim for value in values]
-
-    return {
-        "validation_images": trial.validation_images,
-        "images_seen": log.images_seen,
-        "codes_seconds": log.codes_seconds,
-        "prior_seconds": log.prior_seconds,
-        "codes_shared": log.codes_shared,
-        "precision_codes": log.precision_codes,
-        "precision_prior": log.precision_prior,
-        "codes_steps": trial.model.codes_stage.steps,
-        "prior_steps": trial.model.prior_stage.steps,
-        "selected_step": log.selected_step,
-        "curve_step": steps,
-        "curve_strength": [views.strength_at(step) for step in steps],
-        "curve_gap": [views.gaps.get(step) for step in steps],
-        **{f"curve_rate_{split}_bpd": rates(split) for split in ("train", "heldout", "validation")},
-    }

@@ -13,8 +13,9 @@ import pytest
 from benchmark.data import load_dataset
 from benchmark.plan import Trial, plan_trials
 from benchmark.records import Store
+from benchmark.seeds import seed_for
 from benchmark.suite import load_suite
-from benchmark.trial import attempt_trial, run_trial, seed_for
+from benchmark.trial import attempt_trial, run_trial
 
 PROMISED = {
     "id",
