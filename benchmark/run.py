@@ -12,6 +12,7 @@ from typing import Protocol
 
 from rich.console import Console
 
+from benchmark.curves import write_curves
 from benchmark.only import only
 from benchmark.plan import Trial, plan_trials
 from benchmark.preflight import preflight
@@ -32,6 +33,7 @@ class Options:
     local: bool = False
     only: tuple[str, ...] = ()
     dry_run: bool = False
+    tensorboard: bool = False
 
 
 class Engine(Protocol):
@@ -68,6 +70,10 @@ def run_suite(path: Path, store: Store, console: Console, options: Options) -> l
     failed = _run(todo, store, console, terms, local=options.local) if todo else []
     if terms.keep == "records" and not failed:
         store.drop_shared_codes()
+    if options.tensorboard:
+        found = (store.load(trial.id) for trial in trials)
+        folder = write_curves(suite.name, (record for record in found if record), store)
+        console.print(f"curves: tensorboard --logdir {folder}", soft_wrap=True)
     return failed
 
 
