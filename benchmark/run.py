@@ -13,10 +13,11 @@ from typing import Protocol
 from rich.console import Console
 
 from benchmark.curves import write_curves
+from benchmark.display import Display
 from benchmark.only import only
 from benchmark.plan import Trial, plan_trials
 from benchmark.preflight import preflight
-from benchmark.progress import Display, Run, Watcher
+from benchmark.progress import Run, Watcher
 from benchmark.records import Record, Store
 from benchmark.standing import counts, standings
 from benchmark.suite import Suite, load_suite
@@ -61,7 +62,7 @@ def run_suite(path: Path, store: Store, console: Console, options: Options) -> l
         preflight(suite, todo, store.root, terms)
         for note in _skipped(planned):
             console.print(note, soft_wrap=True)
-    store.sweep()
+        store.sweep()
     if terms.keep != "all":
         for trial_id in done & store.with_checkpoints():
             store.drop_checkpoint(trial_id)  # left by a kill between its record and its end
