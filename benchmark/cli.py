@@ -49,6 +49,9 @@ def run(
         float, typer.Option(min=0, help="A trial without a step for so long fails; 0: never.")
     ] = 1800.0,
     keep: Annotated[str, typer.Option(help="What finished trials leave: records, models or all.")] = "models",
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write learning curves for TensorBoard at the end.")
+    ] = False,
     address: Annotated[str | None, typer.Option(help="A Ray cluster, HOST:PORT or auto.")] = None,
     runs: Runs = Path("runs"),
 ) -> None:
@@ -65,7 +68,7 @@ def run(
         max_concurrent=max_concurrent,
         address=address,
     )
-    options = Options(terms, local=local, only=tuple(only or ()), dry_run=dry_run)
+    options = Options(terms, local, tuple(only or ()), dry_run=dry_run, tensorboard=tensorboard)
     console = Console()
     try:
         failed = run_suite(suite, Store(runs), console, options)

@@ -12,11 +12,13 @@ from typing import Protocol
 
 from rich.console import Console
 
+from benchmark.curves import write_curves
 from benchmark.data import load_dataset
+from benchmark.display import Display
 from benchmark.only import only
 from benchmark.plan import Trial, plan_trials
 from benchmark.preflight import preflight
-from benchmark.progress import Display, Run, Watcher
+from benchmark.progress import Run, Watcher
 from benchmark.records import Record, Store
 from benchmark.standing import counts, standings
 from benchmark.suite import Suite, load_suite
@@ -33,6 +35,7 @@ class Options:
     local: bool = False
     only: tuple[str, ...] = ()
     dry_run: bool = False
+    tensorboard: bool = False
 
 
 class Engine(Protocol):
@@ -60,7 +63,7 @@ def run_suite(path: Path, store: Store, console: Console, options: Options) -> l
         preflight(suite, todo, store.root, terms)
         for note in _skipped(planned) + _notes(planned):
             console.print(note, soft_wrap=True, markup=False)
-    store.sweep()
+        store.sweep()
     if terms.keep != "all":
         for trial_id in done & store.with_checkpoints():
             store.drop_checkpoint(trial_id)  # left by a kill between its record and its end
@@ -69,6 +72,10 @@ def run_suite(path: Path, store: Store, console: Console, options: Options) -> l
     failed = _run(todo, store, console, terms, local=options.local) if todo else []
     if terms.keep == "records" and not failed:
         store.drop_shared_codes()
+    if options.tensorboard:
+        found = (store.load(trial.id) for trial in trials)
+        folder = write_curves(suite.name, (record for record in found if record), store)
+        console.print(f"curves: tensorboard --logdir {folder}", soft_wrap=True)
     return failed
 
 

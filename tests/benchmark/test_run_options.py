@@ -36,10 +36,15 @@ class Flaky(Strategy):
 
 
 def run(
-    suite: Path, *, dry_run: bool = False, only: tuple[str, ...] = (), **terms: Any
+    suite: Path,
+    *,
+    dry_run: bool = False,
+    only: tuple[str, ...] = (),
+    tensorboard: bool = False,
+    **terms: Any,
 ) -> tuple[str, list[Any]]:
     console = Console(file=io.StringIO(), width=200)
-    options = Options(Terms(**terms), local=True, only=only, dry_run=dry_run)
+    options = Options(Terms(**terms), local=True, only=only, dry_run=dry_run, tensorboard=tensorboard)
     failed = run_suite(suite, Store(suite.parent / "runs"), console, options)
     return console.file.getvalue(), failed
 
@@ -222,3 +227,30 @@ def test_a_trial_that_hangs_fails_and_the_log_says_where(suite_file: Path) -> No
     assert record["reason"] == "Stalled: no step for 5 s"
     assert "mine.py" in Store(suite_file.parent / "runs").log_path(record["id"]).read_text()
     assert run(suite_file, stall_seconds=5.0)[1] == []
+
+
+def test_tensorboard_gets_the_curves_of_finished_trials_once(suite_file: Path) -> None:
+    from tensorboardX.proto.event_pb2 import Event
+
+    flaky(suite_file, failures=1, error="ValueError('once')")
+    output, _ = run(suite_file, tensorboard=True)
+    folder = suite_file.parent / "runs" / "tensorboard" / "tiny"
+    assert f"tensorboard --logdir {folder}" in output
+    (first,) = folder.iterdir()
+    assert first.name.startswith("digits-20-none-0-")
+    run(suite_file, tensorboard=True)
+    assert len(list(folder.iterdir())) == 2
+    (events,) = first.iterdir()  # written once
+    (record,) = [r for r in Store(suite_file.parent / "runs").records() if r["strategy"] == "none"]
+    values: dict[str, list[tuple[int, float]]] = {}
+    content = events.read_bytes()
+    while content:  # length (8 bytes), its checksum (4), the event, its checksum (4)
+        length = int.from_bytes(content[:8], "little")
+        event = Event.FromString(content[12 : 12 + length])
+        for value in event.summary.value:
+            values.setdefault(value.tag, []).append((event.step, value.simple_value))
+        content = content[16 + length :]
+    curve = list(zip(record["curve_step"], record["curve_rate_heldout_bpd"], strict=True))
+    assert [step for step, _ in values["rate_heldout_bpd"]] == [step for step, _ in curve]
+    assert [v for _, v in values["rate_heldout_bpd"]] == pytest.approx([v for _, v in curve], rel=1e-6)
+    assert values["scores/bpd_heldout"] == [(6, pytest.approx(record["bpd_heldout"], rel=1e-6))]

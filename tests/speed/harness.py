@@ -143,13 +143,16 @@ def finished_suite(folder: Path, count: int) -> str:
     """Time `bench run` on a suite of which everything is done, and measure its memory."""
     suite, trials = planned(folder, budgets=16, seeds=-(-count // 48))
     finish(Store(folder / "runs"), trials)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     taken = [
         seconds_of("-m", "benchmark.cli", "run", str(suite), "--runs", str(folder / "runs")) for _ in range(3)
     ]
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    busy = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / len(taken)
     return (
         f"| finished suite of {len(trials)} records | `bench run` {min(taken):.2f} s (best of 3, worst "
-        f"{max(taken):.2f}) | {memory:.0f} MiB | goal: at most 3 s, below 500 MiB |"
+        f"{max(taken):.2f}), of which {busy:.2f} s busy | {after.ru_maxrss / 1024:.0f} MiB "
+        "| goal: at most 3 s, below 500 MiB |"
     )
 
 
