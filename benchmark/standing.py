@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from benchmark.plan import Trial
 from benchmark.records import Record, Store
+from pcvq2.differences import differences
 
 State = Literal["done", "running", "failed", "interrupted", "changed", "never run"]
 _SHOWN = 3  # changed fields that are named
@@ -76,28 +77,16 @@ def _older(store: Store, names: set[Name], planned: set[str]) -> dict[Name, list
 def _change(trial: Trial, older: list[Record]) -> str:
     """Name the fields in which a trial differs from the nearest old record."""
     here = trial.resolved()
-    differences, record = min(
+    changes, record = min(
         ((differing_fields(record["trial"], here), record) for record in older), key=lambda pair: len(pair[0])
     )
-    more = f" and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
-    return f"{'; '.join(differences[:_SHOWN])}{more} (since record {record['id']}, which stays)"
+    more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
+    return f"{'; '.join(changes[:_SHOWN])}{more} (since record {record['id']}, which stays)"
 
 
 def differing_fields(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Name the fields that differ, with both values: "model.prior_stage.steps 6 -> 8"."""
-    one, other = _dotted(before), _dotted(now)
-    return [
-        f"{key} {json.dumps(one.get(key))} -> {json.dumps(other.get(key))}"
-        for key in sorted(one | other)
-        if one.get(key) != other.get(key)
-    ]
-
-
-def _dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= _dotted(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
+    return [f"{key} {json.dumps(one)} -> {json.dumps(other)}" for key, one, other in differences(before, now)]
 
 
 def _checkpoint(store: Store, trial_id: str) -> str:

@@ -23,6 +23,7 @@ from typing import Any, Protocol
 from safetensors import SafetensorError
 from torch import Tensor
 
+from pcvq2.differences import differences
 from pcvq2.tensor_file import RefusedFile, read_tensors, write_tensors
 
 _FORMAT = 1
@@ -143,10 +144,10 @@ class Checkpoint:
 
     def _read(self, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors, about = read_tensors(path)
-        differences = _differences(about.get("belongs", {}), self.belongs)
-        if differences:
-            more = [f"and {len(differences) - _SHOWN} more"] if len(differences) > _SHOWN else []
-            raise RefusedFile(f"{path} belongs to another run: {'; '.join(differences[:_SHOWN] + more)}")
+        found = _differences(about.get("belongs", {}), self.belongs)
+        if found:
+            more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+            raise RefusedFile(f"{path} belongs to another run: {'; '.join(found[:_SHOWN] + more)}")
         return tensors, about
 
     def _save(self, parts: Mapping[str, Stateful], step: int, seconds: float) -> None:
@@ -191,19 +192,10 @@ def _split(
 
 
 def _differences(found: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
-    one, other = _dotted(found), _dotted(expected)
     return [
-        f"{key} is {json.dumps(one.get(key))}, here {json.dumps(other.get(key))}"
-        for key in sorted(one | other)
-        if one.get(key) != other.get(key)
+        f"{key} is {json.dumps(one)}, here {json.dumps(other)}"
+        for key, one, other in differences(found, expected)
     ]
-
-
-def _dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= _dotted(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
 
 
 def _reason(path: Path, error: Exception) -> str:
