@@ -7,7 +7,7 @@ from typing import Any
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """Return (dotted name, value in one, value in other) of each field that differs; None where it is absent."""
+    """Return (dotted name, one value, the other) of each field that differs; None where it is absent."""
     flat_one, flat_other = _dotted(one), _dotted(other)
     pairs = ((key, flat_one.get(key), flat_other.get(key)) for key in sorted(flat_one | flat_other))
     return [found for found in pairs if found[1] != found[2]]
