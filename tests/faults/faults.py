@@ -171,13 +171,25 @@ def kill(pid: int) -> bool:
     return True
 
 
+def wait_for_work(bench: Bench, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a trial has begun: a kill while Python or Ray starts proves little."""
+
+    def said() -> int:
+        return sum(path.stat().st_size for path in bench.runs.glob("logs/*.log") if path.stem != "ray")
+
+    before = said()
+    while process.poll() is None and said() == before:
+        time.sleep(0.02)
+
+
 def kill_drivers(bench: Bench, tally: Tally, kills: int, *options: str) -> None:
     """Kill `bench run` itself."""
     done = 0
     while done < kills:
         process, tried = bench.start(*options), 0
         while process.poll() is None and done < kills:
-            time.sleep(bench.random.uniform(0.5, 12 if options else 30))
+            wait_for_work(bench, process)
+            time.sleep(bench.random.uniform(0, 6))
             if process.poll() is None and kill(process.pid):
                 process.wait()
                 tried, done = tried + 1, done + 1
