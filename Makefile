@@ -21,14 +21,17 @@ format: .venv/installed-for-tests
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# on an idle machine; the last line takes 12 GiB and minutes
+# on an idle machine; `paper` takes 8 GiB, `harness` a quarter of an hour, the rest minutes each
+SPEED := sampling training paper metrics packing harness
+
 speed: .venv/installed-for-tests
-	@mkdir -p reports/speed
-	@{ $(BIN)/python -c 'from benchmark.environment import *; print(f"# Speed\n\nWritten by `make speed` at commit {git_commit()} on {processor()}.")'; \
-	  for script in sampling training metrics packing harness; do echo; echo "## $$script"; echo; $(BIN)/python tests/speed/$$script.py || exit 1; done; \
-	  echo; $(BIN)/python tests/speed/training.py --paper; \
-	  echo; echo "What was tried and decided: [decisions.md](decisions.md)."; } > reports/speed/README.md.part
-	@mv reports/speed/README.md.part reports/speed/README.md && cat reports/speed/README.md
+	@for part in $(SPEED); do \
+	  page=reports/speed/$$part.md; options=; script=$$part; \
+	  if [ $$part = paper ]; then script=training; options=--paper; fi; \
+	  { $(BIN)/python -c 'import sys; from benchmark.environment import *; print(f"# Speed: {sys.argv[1]}\n\nWritten by `make speed` at commit {git_commit()} on {processor()}.\n")' $$part; \
+	    $(BIN)/python tests/speed/$$script.py $$options || exit 1; } > $$page.part || exit 1; \
+	  mv $$page.part $$page && cat $$page; \
+	done
 
 # more than 50 kills at random moments and other faults; a quarter of an hour, and longer on a busy machine
 faults: .venv/installed-for-tests
