@@ -88,8 +88,9 @@ class CachedSampler:
         self.v_gates = empty(width, batch, 2 * channels)
         self.h_input = empty(depth + 1, batch, 2, channels)
         self.h_gates = empty(depth, width, batch, 2 * channels)
-        self.h_first = self.h_input[0].unbind(1)
-        self.gated = empty(batch, channels)
+        self.h_first, self.h_last = self.h_input[0].unbind(1), self.h_input[-1].unbind(1)
+        self.gated, self.features = empty(batch, channels), empty(batch, channels)
+        self.logits = empty(batch, model.codes)
         self.steps = [self._views(column) for column in range(width)]
         self.draw = InverseCDF(batch, model.codes, self.embedding.device)
 
@@ -121,8 +122,8 @@ class CachedSampler:
         for row in range(self.height):
             self._vertical(row)
             self.h_first[0].zero_()
-            for column in range(self.width):
-                drawn = codes[row, column] = choose(row, column, self._horizontal(row, column))
+            for column, kept in enumerate(codes[row].unbind()):
+                drawn = kept.copy_(choose(row, column, self._horizontal(row, column)))
                 following = self.h_first[(column + 1) % 2]
                 torch.index_select(self.embedding, 0, drawn, out=following)
                 for attention in self.attentions:
@@ -174,7 +175,10 @@ class CachedSampler:
             self.h_gates[:, :, 1:] = self.h_gates[:, :, :1]
 
     def _horizontal(self, row: int, column: int) -> Tensor:
-        """Run the horizontal stack at one pixel; return logits (B, codes), divided by the temperature."""
+        """Run the horizontal stack at one pixel; return logits (B, codes), divided by the temperature.
+
+        What is returned is overwritten at the next pixel.
+        """
         gated, pixel = self.gated, row * self.width + column
         for views, attention in zip(self.steps[column], self.attentions, strict=True):
             gates, signal, opening, pair, horizontal, h, residual, next_h = views
@@ -183,9 +187,8 @@ class CachedSampler:
             torch.addmm(h, gated, residual, out=next_h)
             if attention is not None:
                 attention.attend(pixel, next_h)
-        features = torch.relu_(self.h_input[-1, :, column % 2])
-        features = torch.addmm(self.hidden_bias, features, self.hidden).relu_()
-        return torch.addmm(self.output_bias, features, self.output)
+        torch.addmm(self.hidden_bias, self.h_last[column % 2].relu_(), self.hidden, out=self.features)
+        return torch.addmm(self.output_bias, self.features.relu_(), self.output, out=self.logits)
 
 
 def matrix(projection: torch.nn.Conv2d) -> Tensor:
