@@ -3,46 +3,32 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from cleanfid.inception_torchscript import InceptionV3W
 from cleanfid.resize import build_resizer
 from numpy.typing import NDArray
 
-from benchmark.metrics.extractors import Images, batches, check_images
+from benchmark.metrics.extractors import Images
+from benchmark.metrics.pretrained import Pretrained
 from benchmark.metrics.weights import find_weights, hash_file
 
-BYTES_PER_IMAGE = 24 * 2**20  # activations of the early layers dominate
 
-
-class Inception:
-    """Features (N, 2048) before the classifier; grey images are repeated to three channels.
+class Inception(Pretrained):
+    """Features (N, 2048) before the classifier.
 
     Source: clean-fid in its default mode ("clean": bicubic with antialiasing to 299 px, not quantised).
     """
 
     name = "inception"
+    bytes_per_image = 24 * 2**20  # activations of the early layers dominate
 
     def __init__(self, channels: int, *, device: str = "cpu") -> None:
+        super().__init__(channels, device=device)
         weights = find_weights("inception")
-        self.channels = channels
-        self.device = torch.device(device)
         self.fingerprint = hash_file(weights)
         self.network = InceptionV3W(str(weights.parent), download=False, resize_inside=False)
         self.network.to(self.device).eval()
-        self.resize = build_resizer("clean")
+        self._resize = build_resizer("clean")
 
-    def fit(self, reference: Images) -> None:
-        """Do nothing: the weights are fixed."""
-
-    def __call__(self, images: Images) -> NDArray[np.float32]:
-        """Return features (N, 2048) of uint8 images (N, H, W, C)."""
-        check_images(images, self.channels)
-        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            return np.concatenate([self._features(batch) for batch in batches(images, BYTES_PER_IMAGE)])
-
-    def _features(self, images: Images) -> NDArray[np.float32]:
-        if self.channels == 1:
-            images = np.repeat(images, 3, axis=3)
-        resized = np.stack([self.resize(image) for image in images])  # (B, 299, 299, 3) float32 in [0, 255]
-        pixels = torch.from_numpy(resized).permute(0, 3, 1, 2).to(self.device)
-        return self.network(pixels).float().cpu().numpy()
+    def resized(self, image: Images) -> NDArray[np.float32]:
+        """Resize one image (H, W, 3) to (299, 299, 3) in [0, 255]."""
+        return self._resize(image)

@@ -14,11 +14,11 @@ from PIL import Image
 from torch import Tensor
 
 from benchmark.errors import UserError
-from benchmark.metrics.extractors import Images, batches, check_images
+from benchmark.metrics.extractors import Images
+from benchmark.metrics.pretrained import Pretrained
 from benchmark.metrics.weights import find_weights, hash_file
 
 SIDE = 224  # pixels the networks see
-BYTES_PER_IMAGE = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,14 @@ ARCHITECTURES = {
 }
 
 
-class VisionTransformer:
-    """Features (N, D) of a pretrained vision transformer; grey images are repeated to three channels."""
+class VisionTransformer(Pretrained):
+    """Features (N, D) of a pretrained vision transformer."""
+
+    bytes_per_image = 16 * 2**20
 
     def __init__(self, name: str, channels: int, *, device: str = "cpu") -> None:
+        super().__init__(channels, device=device)
         self.name = name
-        self.channels = channels
-        self.device = torch.device(device)
         weights = find_weights(name)
         self.architecture = ARCHITECTURES[name]
         self.network = _load(name, self.architecture, weights).to(self.device).eval()
@@ -67,23 +68,12 @@ class VisionTransformer:
         statistics = self.architecture.mean, self.architecture.deviation
         self.mean, self.deviation = (torch.tensor(s, device=self.device).view(3, 1, 1) for s in statistics)
 
-    def fit(self, reference: Images) -> None:
-        """Do nothing: the weights are fixed."""
+    def standardised(self, pixels: Tensor) -> Tensor:
+        """Standardise pixels (B, 3, 224, 224) in [0, 255] as the network was taught."""
+        return (pixels / 255 - self.mean) / self.deviation
 
-    def __call__(self, images: Images) -> NDArray[np.float32]:
-        """Return features (N, D) of uint8 images (N, H, W, C)."""
-        check_images(images, self.channels)
-        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            return np.concatenate([self._features(batch) for batch in batches(images, BYTES_PER_IMAGE)])
-
-    def _features(self, images: Images) -> NDArray[np.float32]:
-        if self.channels == 1:
-            images = np.repeat(images, 3, axis=3)
-        resized = np.stack([self._resized(image) for image in images])  # (B, 224, 224, 3)
-        pixels = torch.from_numpy(resized).permute(0, 3, 1, 2).to(self.device) / 255
-        return self.network((pixels - self.mean) / self.deviation).float().cpu().numpy()
-
-    def _resized(self, image: Images) -> NDArray[np.float32]:
+    def resized(self, image: Images) -> NDArray[np.float32]:
+        """Resize one image (H, W, 3) to (224, 224, 3) in [0, 255]."""
         if self.architecture.quantised:
             whole = Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
             return np.asarray(whole, dtype=np.float32)

@@ -10,8 +10,6 @@ import argparse
 import contextlib
 import io
 import os
-import statistics
-import time
 import tracemalloc
 from collections.abc import Callable, Sequence
 
@@ -20,23 +18,13 @@ import scipy
 import sklearn
 from cleanfid import fid as clean_fid
 from prdc import compute_prdc
+from timing import medians
 
 from benchmark.metrics.comparison import Comparison
 from benchmark.metrics.distances import frechet_distance, kernel_distance
 from benchmark.metrics.manifold import manifold_scores
 
 Call = Callable[[], object]
-
-
-def medians(rounds: int, *calls: Call) -> list[float]:
-    """Return the median processor seconds of each call, taking turns."""
-    seconds: list[list[float]] = [[] for _ in calls]
-    for _ in range(rounds):
-        for call, taken in zip(calls, seconds, strict=True):
-            start = time.process_time()
-            call()
-            taken.append(time.process_time() - start)
-    return [statistics.median(taken) for taken in seconds]
 
 
 def peak_megabytes(call: Call) -> float:
@@ -68,7 +56,7 @@ def compare_manifold(count: int, dimension: int, decay: float, rounds: int) -> N
 
     expected = [theirs()[name] for name in ("precision", "recall", "density", "coverage")]
     equal = np.allclose(ours(), expected, rtol=0, atol=1e-12)
-    slow, fast = medians(rounds, theirs, ours)
+    slow, fast = medians(rounds, theirs, ours, warm_up=False)
     memory = f"{peak_megabytes(ours):.0f} MB instead of {peak_megabytes(theirs):.0f} MB"
     verdict = "same numbers" if equal else f"DIFFERENT: {ours()} {expected}"
     name = f"precision/recall/density/coverage, i^-{decay:g}"
@@ -88,7 +76,7 @@ def compare_frechet(count: int, dimension: int, rounds: int) -> None:
         return frechet_distance(real, generated)
 
     error = abs(ours() / theirs() - 1)
-    slow, fast = medians(rounds, theirs, ours)
+    slow, fast = medians(rounds, theirs, ours, warm_up=False)
     print(
         f"| Frechet distance | {count} x {dimension} | clean-fid | {slow / fast:.1f}x | {fast:.2f} s "
         f"| relative difference {error:.0e} |"
@@ -118,7 +106,7 @@ def compare_everything(count: int, dimension: int, rounds: int) -> None:
         recipes = Comparison(features, 0).recipes()
         found["all"] = [recipe().value for name, recipe in recipes.items() if name != "rfid"]
 
-    slow, fast, whole = medians(rounds, theirs, same, every)
+    slow, fast, whole = medians(rounds, theirs, same, every, warm_up=False)
     error = abs(found["ours"][0] / found["theirs"][0] - 1)
     manifold = "the same" if np.allclose(found["ours"][2:], found["theirs"][2:], atol=1e-12) else "DIFFERENT"
     about = f"{count} x {dimension} | clean-fid, then prdc"
@@ -156,7 +144,7 @@ def compare_kernel(count: int, dimension: int, rounds: int) -> None:
         return kernel_distance(real, generated)
 
     error = abs(ours() - theirs())
-    slow, fast = medians(rounds, theirs, ours)
+    slow, fast = medians(rounds, theirs, ours, warm_up=False)
     print(
         f"| kernel distance | {count} x {dimension} | clean-fid | {slow / fast:.1f}x | {fast:.2f} s "
         f"| difference {error:.0e} |"

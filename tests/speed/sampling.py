@@ -13,23 +13,13 @@ import time
 from collections.abc import Callable
 
 import torch
+from timing import medians
 
 from pcvq2.cached_sampler import CachedSampler
 from pcvq2.pixelcnn import GatedPixelCNN
 from pcvq2.sampling import sample_codes
 
 CODES, CHANNELS, LAYERS, CONTEXT = 512, 64, 10, 64
-
-
-def medians(rounds: int, *calls: Callable[[], object]) -> list[float]:
-    """Return the median seconds of each call, taking turns; the first round warms up and does not count."""
-    seconds: list[list[float]] = [[] for _ in calls]
-    for _ in range(rounds + 1):
-        for call, taken in zip(calls, seconds, strict=True):
-            start = time.process_time()
-            call()
-            taken.append(time.process_time() - start)
-    return [statistics.median(taken[1:]) for taken in seconds]
 
 
 def needed_operations(size: int, context_channels: int) -> float:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import platform
 import resource
-import statistics
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from dataclasses import replace
 
 import torch
 from plain_vqvae2 import OneHotQuantizer, PlainVQVAE2
+from timing import medians
 from torch import Tensor
 
 from pcvq2.config import StageConfig, VQVAE2Config, preset
@@ -32,17 +32,6 @@ MODEL = VQVAE2Config(downsample=(2, 2), precision="bfloat16")
 BATCH, VECTORS = 64, 16_384
 SPACE = AugmentationSpace({"rotation": 30.0, "shift": 0.15, "scale": 0.2, "x_flip": 0.5})
 MEMORY_GIB = 24
-
-
-def medians(rounds: int, *calls: Callable[[], object]) -> list[float]:
-    """Return the median seconds of each call, taking turns; the first round warms up and does not count."""
-    seconds: list[list[float]] = [[] for _ in calls]
-    for _ in range(rounds + 1):
-        for call, taken in zip(calls, seconds, strict=True):
-            start = time.process_time()
-            call()
-            taken.append(time.process_time() - start)
-    return [statistics.median(taken[1:]) for taken in seconds]
 
 
 def row(what: str, against: str, ratio: str, floor: str, holds: bool, note: str) -> None:
