@@ -25,14 +25,16 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from PIL import Image
 from rich.console import Console
 
+from benchmark.data import DatasetSpec, load_dataset
 from benchmark.records import Store
 from benchmark.run import Options, run_suite
 from benchmark.terms import Terms
 
 SUITE = """\
-datasets: [{name: digits, size: 16, heldout: 40}]
+datasets: [DATASET]
 budgets: [20]
 seeds: [0, 1]
 strategies: [none, {name: "./mine.py:Mine", label: mine, stages: [codes, prior]}]
@@ -72,6 +74,10 @@ class Mine(Strategy):
 """
 
 
+DIGITS = "{name: digits, size: 16, heldout: 40}"
+OWN_IMAGES = '{name: own, source: "folder:./images", size: 16, heldout: 40}'
+
+
 @dataclass
 class Tally:
     """Count what became of one kind of fault."""
@@ -97,11 +103,12 @@ class Bench:
 
     folder: Path
     random: random.Random
+    dataset: str = DIGITS
     whole: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.suite, self.runs, self.fault = (self.folder / n for n in ("suite.yaml", "runs", "fault"))
-        self.suite.write_text(SUITE)
+        self.suite.write_text(SUITE.replace("DATASET", self.dataset))
         (self.folder / "mine.py").write_text(PLUGIN)
         self.run(Store(self.folder / "whole"))
         self.whole = records(self.folder / "whole")
@@ -279,6 +286,35 @@ def two_at_once(bench: Bench, tally: Tally, tries: int) -> None:
         bench.settle(tally, 1)
 
 
+def spoil_images(bench: Bench, tally: Tally, tries: int) -> None:
+    """Overwrite an image of the user's folder with noise after preflight; put it back once the run is over.
+
+    A run that finds it spoilt must refuse it (exit code 2), not train on what is left.
+    """
+    for _ in range(tries):
+        process = bench.start("--local")
+        wait_for_work(bench, process)
+        time.sleep(bench.random.uniform(0, 4))
+        image = bench.random.choice(sorted((bench.folder / "images").rglob("*.png")))
+        content = image.read_bytes()
+        image.write_bytes(bench.random.randbytes(len(content)))
+        process.wait()
+        again = bench.start("--local").wait()
+        image.write_bytes(content)
+        bench.settle(tally, 1)
+        if again != 2:
+            tally.survived -= 1
+
+
+def own_images(folder: Path) -> Path:
+    """Write 100 digits as images into a folder of the user's own. Returns where the suite goes."""
+    digits = load_dataset(DatasetSpec("digits", "digits", size=16, heldout=40))
+    (folder / "images").mkdir(parents=True)
+    for index, digit in enumerate(digits.train[:100]):
+        Image.fromarray(digit[..., 0]).save(folder / "images" / f"{index:03}.png")
+    return folder
+
+
 def clock_back(bench: Bench, tally: Tally, tries: int) -> None:
     """Have the clock of the day jump back by hours, again and again."""
     real = time.time
@@ -303,6 +339,10 @@ def main() -> None:
     few = max(1, chosen.kills // 17)  # with Ray, a kill costs half a minute of starting it again
     workers = max(1, chosen.kills // 4)
     locally = max(1, chosen.kills - 2 * few - workers)
+
+    def spoil(b: Bench, t: Tally) -> None:
+        spoil_images(b, t, few)
+
     faults: list[tuple[str, Callable[[Bench, Tally], None]]] = [
         ("SIGKILL of the driver, `--local`", lambda b, t: kill_drivers(b, t, locally, "--local")),
         ("SIGKILL of the driver, Ray", lambda b, t: kill_drivers(b, t, few)),
@@ -311,6 +351,7 @@ def main() -> None:
         ("full disk at a random moment", lambda b, t: fill_disk(b, t, few)),
         ("damaged checkpoint", lambda b, t: damage(b, t, few, "checkpoints/*/prior.checkpoint")),
         ("damaged record", lambda b, t: damage(b, t, few, "records/*.json")),
+        ("an image goes bad after preflight", spoil),
         ("two `bench run` at once", lambda b, t: two_at_once(b, t, few)),
         ("strategy raises", lambda b, t: misbehave(b, t, 2, "raise")),
         ("loss is nan", lambda b, t: misbehave(b, t, 2, "nan")),
@@ -323,9 +364,10 @@ def main() -> None:
     good = True
     with tempfile.TemporaryDirectory(prefix="bench-faults-") as folder:
         bench = Bench(Path(folder), random.Random(chosen.seed))
+        own = Bench(own_images(Path(folder) / "own"), random.Random(chosen.seed), OWN_IMAGES)
         for kind, attempt in faults:
             tally = Tally(kind)
-            attempt(bench, tally)
+            attempt(own if attempt is spoil else bench, tally)
             good &= tally.tried == tally.survived
             print(tally.row(), flush=True)
     sys.exit(0 if good else 1)
