@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.metrics.features import Features
+from benchmark.metrics.products import product
 
 ROWS = 1024  # rows and columns of a block
 MANY = ROWS * ROWS // 16  # pairs of a block
@@ -63,7 +64,7 @@ def blocks(count: int, start: int = 0, *, size: int = ROWS) -> Iterator[slice]:
 
 def lower_bounds(a: Points, rows: slice, b: Points, columns: slice) -> NDArray[np.float32]:
     """Bound squared shadow distances (rows, columns) from below, by at most 2 (slack[i] + slack[j])."""
-    block = np.matmul(-2 * a.shadow[rows], b.shadow[columns].T, dtype=np.float32)
+    block = product(-2 * a.shadow[rows], b.shadow[columns])
     block += (b.norms - b.slack)[columns]
     block += (a.norms - a.slack)[rows, None]
     return block

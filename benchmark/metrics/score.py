@@ -14,6 +14,7 @@ from benchmark.metrics.feature_cache import FeatureCache
 from benchmark.metrics.features import UncomputableScoreError
 from benchmark.metrics.intervals import Scored
 from benchmark.metrics.names import check_metrics
+from benchmark.metrics.products import products_on
 
 Score = float | int | str | None
 POOL_MOST = 10_000  # images of the training pool that are looked at, drawn once
@@ -79,7 +80,8 @@ def score_samples(
     }
     comparison = Comparison(features, seed)
     counts = {key: comparison.count(key) for key, users in COUNTS.items() if set(users) & set(names)}
-    return {**counts, **_computed(names, comparison.recipes())}
+    with products_on(getattr(cache.extractor, "device", None)):
+        return {**counts, **_computed(names, comparison.recipes())}
 
 
 def drawn_pool(pool: Images | Rows) -> Images:
