@@ -12,6 +12,7 @@ from torch import Tensor
 from benchmark.plan import Trial
 from pcvq2.randomness import derive_seed
 from strategies import STAGES, Likelihoods, StepContext
+from strategies.checks import StrategyError
 
 POINTS = 5  # of a stage, from its first step to its last, at which views are kept for people to look at
 SHOWN = 3  # views kept at each, the first of the batch
@@ -20,6 +21,22 @@ SHOWN = 3  # views kept at each, the first of the batch
 def kept_steps(steps: int) -> list[int]:
     """Return the steps whose views are kept: the first, the last, and those evenly between."""
     return [round(point * (steps - 1) / (POINTS - 1)) for point in range(POINTS)]
+
+
+def _check(views: Tensor, images: Tensor, context: StepContext) -> None:
+    """Refuse views a model must not see. Codes of a nan are some codes: no loss would tell. StrategyError."""
+    if views is images:
+        return
+    if views.shape != images.shape or views.dtype != images.dtype:
+        got = f"{views.dtype} {tuple(views.shape)} of {images.dtype} {tuple(images.shape)}"
+        raise StrategyError(f"views keep shape and type of their images: {got} at {_place(context)}")
+    low, high = torch.aminmax(views)  # a nan is both
+    if not (low >= 0 and high <= 1):
+        raise StrategyError(f"views stay in [0, 1]: from {low:.3g} to {high:.3g} at {_place(context)}")
+
+
+def _place(context: StepContext) -> str:
+    return f"step {context.step} of stage {context.stage}"
 
 
 class Views:
@@ -41,6 +58,7 @@ class Views:
         context = StepContext(stage, step, steps, seed, self._space)
         strategy = self._strategies[stage]
         view = strategy.augment(images, context)
+        _check(view.images, images, context)
         strengths = strategy.operation_strengths(context.progress, self._space)
         self.strengths[stage].append(sum(strengths.values()) / max(1, len(strengths)))
         self._step = step + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +91,38 @@ def test_preview_refuses_what_run_refuses(suite_file: Path, tmp_path: Path) -> N
     with pytest.raises(UserError, match="phazed"):
         write_preview(suite_file, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+BAD_VIEWS = {
+    "nan": ("images * float('nan')", "from nan to nan"),
+    "one nan": ("torch.where(images == images.max(), torch.nan, images)", "from nan to nan"),
+    "too bright": ("images + 1.5", r"from 1\.\d+ to"),
+    "below 0": ("images - 0.5", "from -0.5"),
+    "other size": ("images[..., :8, :8]", "8, 8"),
+    "other type": ("images.double()", "torch.float64"),
+}
+
+
+@pytest.mark.parametrize(("view", "said"), BAD_VIEWS.values(), ids=BAD_VIEWS)
+def test_a_view_that_breaks_a_rule_late_fails_its_trial(
+    suite_file: Path, tmp_path: Path, view: str, said: str
+) -> None:
+    """The codes of a nan are some codes, so no loss would tell."""
+    suite_file.with_name("late.py").write_text(
+        "import torch\nfrom strategies import Strategy, View\n"
+        "class Late(Strategy):\n    def strength(self, progress):\n        return 1 - progress\n"
+        "    def augment(self, images, context):\n"
+        f"        return View({view}) if context.step == 3 else super().augment(images, context)\n"
+    )
+    text = suite_file.read_text()
+    suite_file.write_text(text.replace("strategies:\n", "strategies:\n  - './late.py:Late'\n", 1))
+    record = attempt_trial(
+        trial_of(suite_file, "Late"),
+        Store(tmp_path / "runs"),
+        device="cpu",
+        threads=1,
+        progress=lambda *_: None,
+    )
+    assert record["status"] == "failed"
+    assert record["reason"].startswith("StrategyError: views ")
+    assert re.search(f"{said}.* at step 3 of stage", record["reason"]), record["reason"]

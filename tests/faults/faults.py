@@ -32,6 +32,7 @@ from benchmark.data import DatasetSpec, load_dataset
 from benchmark.records import Store
 from benchmark.run import Options, run_suite
 from benchmark.terms import Terms
+from pcvq2.prior import Prior
 
 SUITE = """\
 datasets: [DATASET]
@@ -222,13 +223,30 @@ def kill_below(bench: Bench, tally: Tally, kills: int, chosen: Callable[[str], b
 
 
 def misbehave(bench: Bench, tally: Tally, tries: int, what: str) -> None:
-    """Have the strategy raise, return nan, hang or want too much memory in the middle of a trial."""
+    """Have the strategy raise, return a nan, hang or want too much memory in the middle of a trial."""
     for _ in range(tries):
         bench.fault.write_text(what)
         bench.run(stall_seconds=10.0)
         assert (
             sum(json.loads(p.read_bytes())["status"] == "failed" for p in bench.runs.glob("records/*")) == 2
         )
+        bench.settle(tally, 1)
+
+
+def lose_the_loss(bench: Bench, tally: Tally, tries: int) -> None:
+    """Have the prior's loss become nan at a random step of every trial."""
+    real = Prior.loss
+    for _ in range(tries):
+        left = bench.random.randrange(1, 30)
+
+        def loss(self: Prior, *arguments: Any) -> Any:
+            nonlocal left
+            left -= 1
+            return real(self, *arguments) * (1.0 if left > 0 else float("nan"))
+
+        with mock.patch.object(Prior, "loss", loss):
+            bench.run()
+        assert all(json.loads(p.read_bytes())["status"] == "failed" for p in bench.runs.glob("records/*"))
         bench.settle(tally, 1)
 
 
@@ -354,7 +372,8 @@ def main() -> None:
         ("an image goes bad after preflight", spoil),
         ("two `bench run` at once", lambda b, t: two_at_once(b, t, few)),
         ("strategy raises", lambda b, t: misbehave(b, t, 2, "raise")),
-        ("loss is nan", lambda b, t: misbehave(b, t, 2, "nan")),
+        ("strategy returns nan", lambda b, t: misbehave(b, t, 2, "nan")),
+        ("loss is nan", lambda b, t: lose_the_loss(b, t, 2)),
         ("strategy hangs", lambda b, t: misbehave(b, t, 1, "hang")),
         ("strategy wants 256 TiB", lambda b, t: misbehave(b, t, 2, "memory")),
         ("clock moved back", lambda b, t: clock_back(b, t, 2)),
