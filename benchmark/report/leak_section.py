@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmark.report.formatting import score_texts
-from benchmark.report.scores import leak_keys, score
+from benchmark.report.scores import IMPOSSIBLE, SCORES, leak_keys, score
 from benchmark.report.statistics import Comparison, remembered
 from benchmark.report.tables import Column, markdown
 
@@ -27,6 +27,7 @@ def leak_lines(comparison: Comparison) -> list[str]:
     floors = [key for key in _FLOORS if key in comparison.metrics]
     tables = {
         _LEAKAGE: leak_keys(comparison.metrics),
+        _TRUTH: [key for key in SCORES if key.startswith(IMPOSSIBLE) and key in comparison.metrics],
         _COPIES: [key for key in _COPYING if key in comparison.metrics],
         _FLOORED: ["fid", "kid", *floors] if floors else [],
     }
@@ -53,6 +54,11 @@ def _table(comparison: Comparison, dataset: str, keys: list[str]) -> list[Column
 _LEAKAGE = (
     "how much of each operation of the augmentation space appears in samples: 0 as in clean held-out "
     "images, 1 as in fully augmented ones. ±: half a 95 % Student-t interval over seeds."
+)
+_TRUTH = (
+    "share of samples that the true distribution never draws, so that leakage is counted without a probe: "
+    "images that no figure explains, and of the others those that are mirrored or lie outside the range of "
+    "a property. Real images score 0."
 )
 _COPIES = (
     "signs of copying. Nearest-training ratio: median distance of samples to their nearest training image "

@@ -10,6 +10,7 @@ from benchmark.report.loading import Record
 
 HEADLINE = "bpd_heldout"
 LEAK = "leak_"  # leak_<operation of the suite's augmentation space>
+IMPOSSIBLE = "impossible_"  # impossible_<property of `shapes`>
 FEW_SAMPLES = 2000  # below this many samples KID, which is unbiased, leads FID
 
 # Numbers that describe the trial rather than its outcome.
@@ -83,6 +84,14 @@ _CATALOGUE = (
     Score("distortion_validation_bpd", "distortion, validation images, bits/dim", "lower"),
     *_OF_FEATURES,
     *(Score(f"{known.key}_pixels", f"{known.title}, pixels", known.better) for known in _OF_FEATURES),
+    # of `shapes` only, whose true distribution is known: benchmark.data.shape_reading
+    Score("impossible_figure", "no figure at all", "lower"),
+    Score("impossible_flip", "mirrored", "lower"),
+    Score("impossible_angle", "impossible angle", "lower"),
+    Score("impossible_x", "impossible x", "lower"),
+    Score("impossible_y", "impossible y", "lower"),
+    Score("impossible_scale", "impossible scale", "lower"),
+    Score("impossible_hue", "impossible hue", "lower"),
     Score("reconstruction_mse", "reconstruction MSE", "lower"),
     Score("reconstruction_mse_train", "reconstruction MSE, training images", "lower"),
     Score("perplexity_top", "perplexity, top"),

@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
+from benchmark.data.shape_reading import impossible_shares, read_figures
+from benchmark.data.shapes import draw_figures, paint
 from benchmark.report import write_report
 from benchmark.report.contact_sheet import load_views, seen_views
 from benchmark.report.crosstalk_figure import crosstalk_figure
+from benchmark.report.leak_section import leak_lines
 from benchmark.report.leakage_figure import leakage_figure, leaking_operations
 from benchmark.report.loading import load_suite
+from benchmark.report.scores import SCORES, plugin_keys
 from benchmark.report.statistics import compare
 
 LEAK = {"none": 0.1, "constant": 0.9}
@@ -114,3 +118,17 @@ def test_the_report_shows_what_the_models_saw(tmp_path: Path) -> None:
 def test_damaged_views_are_as_good_as_none(tmp_path: Path, content: bytes) -> None:
     store_views(tmp_path, "x", content)
     assert load_views(tmp_path, "x") is None
+
+
+def test_samples_the_truth_never_draws_are_counted_in_a_table_of_their_own(tmp_path: Path) -> None:
+    truth: dict[str, Any] = {"impossible_flip": lambda leak: leak / 2, "impossible_figure": lambda leak: 0.25}
+    comparison = compare(load_suite(suite_of(tmp_path, truth), tmp_path))
+    text = "\n".join(leak_lines(comparison))
+    assert "true distribution never draws" in text
+    header = next(line for line in text.splitlines() if line.startswith("|") and "mirrored" in line)
+    assert header.index("no figure at all") < header.index("mirrored")
+    assert "0.25" in text
+    assert "how much of each operation" not in text
+    assert not {"impossible_flip", "impossible_figure"} & set(plugin_keys(comparison.metrics))
+    recorded = impossible_shares(read_figures(paint(draw_figures(4, seed=0), size=32)))
+    assert {f"impossible_{name}" for name in recorded} == {k for k in SCORES if k.startswith("impossible_")}
