@@ -12,8 +12,15 @@ from benchmark.errors import Problems, UserError
 from benchmark.plan import Trial
 from benchmark.suite import Suite
 from benchmark.terms import Terms
+from pcvq2.config import PCVQ2Config
 
-_LEAST_FREE_BYTES, _BYTES_PER_TRIAL = 100 * 2**20, 8 * 2**20
+_LEAST_FREE_BYTES, _BYTES_PER_TRIAL = (
+    100 * 2**20,
+    8 * 2**20,
+)  # images, record and log of a trial: 8 MiB at most
+_CHECKPOINT_WEIGHTS = (
+    8  # weights, their mean and Adam's two moments, in the last checkpoint and the one before
+)
 
 
 def preflight(suite: Suite, trials: Sequence[Trial], runs: Path, terms: Terms) -> None:
@@ -23,15 +30,16 @@ def preflight(suite: Suite, trials: Sequence[Trial], runs: Path, terms: Terms) -
         with problems.noting():
             _check_extractor(suite, trial)
     with problems.noting():
-        _check_disk(runs, len(trials))
-    with problems.noting():
         _check_shares(suite, terms)
     for trial in {(t.strategy.label, t.model.channels): t for t in trials}.values():
         with problems.noting():
             _check_views(suite, trial)
+    weights: dict[PCVQ2Config, int] = {}
     for trial in {trial.model: trial for trial in trials}.values():
         with problems.noting():
-            _check_model(suite, trial)
+            weights[trial.model] = _weight_bytes(suite, trial)
+    with problems.noting():
+        _check_disk(runs, [weights.get(trial.model, 0) for trial in trials], terms)
     problems.stop_if_any()
 
 
@@ -49,12 +57,12 @@ def _check_views(suite: Suite, trial: Trial) -> None:
         raise suite.error(_place(suite, trial), message, f"{kind}{error}".replace("\n", " ")) from error
 
 
-def _check_model(suite: Suite, trial: Trial) -> None:
-    """Refuse a model that cannot be built."""
+def _weight_bytes(suite: Suite, trial: Trial) -> int:
+    """Return what a model's weights take; refuse one that cannot be built."""
     from pcvq2 import PCVQ2
 
     try:
-        PCVQ2(trial.model)
+        return 4 * PCVQ2(trial.model).parameters_count
     except (ValueError, RuntimeError, TypeError) as error:
         message = f"the model of strategy '{trial.strategy.label}' cannot be built"
         raise suite.error(_place(suite, trial), message, str(error).replace("\n", " ")) from error
@@ -70,17 +78,21 @@ def _check_extractor(suite: Suite, trial: Trial) -> None:
         raise suite.error(("evaluation", "extractor"), error.message, error.hint) from error
 
 
-def _check_disk(runs: Path, trials: int) -> None:
-    """Refuse a disk too full for what the trials leave behind."""
+def _check_disk(runs: Path, weights: Sequence[int], terms: Terms) -> None:
+    """Refuse a disk too full for what the trials leave behind, and for checkpoints while they run."""
     folder = runs
     while not folder.exists():
         folder = folder.parent
-    need = _LEAST_FREE_BYTES + trials * _BYTES_PER_TRIAL
+    kept = {"records": 0, "models": 1, "all": 1 + _CHECKPOINT_WEIGHTS}[terms.keep]
+    at_once = terms.max_concurrent or max(1, (os.cpu_count() or 1) // terms.cpus)
+    running = _CHECKPOINT_WEIGHTS * sum(sorted(weights)[-at_once:])
+    need = _LEAST_FREE_BYTES + len(weights) * _BYTES_PER_TRIAL + kept * sum(weights) + running
     free = shutil.disk_usage(folder).free
     if free < need:
         raise UserError(
-            f"{runs}: {free / 2**20:.0f} MiB are free, {trials} trials need about {need / 2**20:.0f} MiB",
-            "free some space, or name another place with --runs",
+            f"{runs}: {free / 2**20:,.0f} MiB are free, "
+            f"{len(weights)} trials need about {need / 2**20:,.0f} MiB",
+            "free some space, name another place with --runs, or keep less of each trial: --keep records",
         )
 
 

@@ -107,12 +107,22 @@ def test_missing_weights_stop_the_run_before_training(
     assert not (suite_file.parent / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("free", "parameters"), [(1000, None), (2**30, 100_000_000)], ids=["full", "too small for the models"]
+)
 def test_a_full_disk_stops_the_run_before_training(
-    suite_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    suite_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    free: int,
+    parameters: int | None,
 ) -> None:
     from benchmark import cli
+    from pcvq2 import PCVQ2
 
-    usage = shutil.disk_usage(suite_file.parent)._replace(free=1000)
+    if parameters:
+        monkeypatch.setattr(PCVQ2, "parameters_count", parameters)
+    usage = shutil.disk_usage(suite_file.parent)._replace(free=free)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     monkeypatch.setattr(
         sys, "argv", ["bench", "run", str(suite_file), "--runs", str(suite_file.parent / "runs")]
