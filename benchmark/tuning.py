@@ -1,4 +1,8 @@
-"""What `bench tune` is going to do: whose parameters, on which images, which trials (no torch, no Ray)."""
+"""What `bench tune` is going to do: whose parameters, on which images, which trials (no torch, no Ray).
+
+The score is the bits per dimension of validation images out of the budget. A strategy or a selection of
+weights that looks at validation images itself (`adaptive`, `best_validation`) looks at these very images.
+"""
 
 from __future__ import annotations
 

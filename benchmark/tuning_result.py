@@ -95,7 +95,7 @@ _ONE_SEED = "one tuning seed has no spread"
 def conclusion(best: Candidate, found: dict[str, Any]) -> str:
     """Say in a sentence whether tuning found more than noise."""
     if best.number == 0:
-        return "No setting did better than the defaults: the entry below is the defaults."
+        return "No setting did better than the defaults, which the entry below keeps."
     if found["mean"] is None:
         return "The defaults have no score, so nothing can be said about what tuning gained."
     gain = f"{-found['mean']:.4f} bits/dim below the defaults on validation images"
