@@ -225,9 +225,9 @@ def _fields_at(location: Location) -> list[str]:
 _PARTS: dict[str, type[BaseModel]] = {
     "datasets": DatasetEntry,
     "strategies": StrategyEntry,
+    "tuning": TuningNote,
     "model": ModelSettings,
     "training": TrainingSettings,
     "evaluation": Evaluation,
-    "tuning": TuningNote,
     "resources": Resources,
 }
