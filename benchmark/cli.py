@@ -83,6 +83,37 @@ def run(
 
 
 @app.command()
+def tune(
+    suite: Annotated[Path, typer.Argument(help="A suite file, e.g. suites/limited_data.yaml.")],
+    strategy: Annotated[str, typer.Option(help="One of its strategies; by its label if it has one.")],
+    trials: Annotated[int, typer.Option(help="Settings to try; the first is the defaults.")] = 10,
+    seeds: Annotated[int, typer.Option(help="Tuning seeds that each setting is tried with.")] = 1,
+    budget: Annotated[int | None, typer.Option(help="One of the suite's; the middle one if none.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="One of the suite's; the first if none.")] = None,
+    local: Annotated[bool, typer.Option("--local", help="One trial after the other, without Ray.")] = False,
+    max_concurrent: Annotated[int, typer.Option(help="Settings tried at once, blind to each other.")] = 1,
+    address: Annotated[str | None, typer.Option(help="A Ray cluster, HOST:PORT or auto.")] = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Tune a strategy's parameters on validation images: never on held-out ones."""
+    from benchmark.records import Store
+    from benchmark.tune import TuneOptions, tune_suite
+    from benchmark.tuning import Wish
+
+    wish = Wish(strategy, trials, seeds, budget, dataset, max_concurrent)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 100
+    try:
+        well = tune_suite(suite, Store(runs), console, TuneOptions(wish, local, address))
+    except KeyboardInterrupt as interrupt:
+        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
+        raise typer.Exit(130) from interrupt
+    if not well:
+        raise typer.Exit(1)
+
+
+@app.command()
 def preview(
     suite: Annotated[Path, typer.Argument(help="A suite file, e.g. suites/strategies.yaml.")],
     output: Annotated[Path, typer.Option(help="Where preview/<suite>/ is written.")] = Path("preview"),

@@ -21,7 +21,8 @@ from benchmark.worker import work_on
 
 _REPORT_SECONDS, _ASK_SECONDS = 1.0, 0.5
 Report = Callable[[dict[str, Any]], None]
-_TOLD = ("reason", "cause", "traceback")  # of a failure, to a driver whose disk may be full
+# of a failure, to a driver whose disk may be full; and what a search goes by
+_TOLD = ("reason", "cause", "traceback", "bpd_validation")
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,9 @@ class Errand:
         else:
             self._store = Outpost(self.shipment.run, self.ask, terms.checkpoint_seconds)
 
-    def run(self, trial_id: str, report: Report) -> None:
+    def run(self, trial: Trial, report: Report) -> None:
         """Run a trial; the last report says how it ended: done, failed, taken or interrupted."""
-        shipment = self.shipment
-        trial = shipment.trials[trial_id]
+        shipment, trial_id = self.shipment, trial.id
         trial = with_source(trial, shipment.sources.get(trial.strategy.source_hash or ""))
 
         def progress(stage: str, step: int, steps: int) -> None:
@@ -107,4 +107,4 @@ class Errand:
 def _ending(record: Record | None) -> dict[str, Any]:
     if record is None:
         return {"outcome": "taken"}
-    return {"outcome": record["status"]} | {key: record[key] for key in _TOLD if key in record}
+    return {"outcome": record["status"]} | {key: record[key] for key in _TOLD if record.get(key) is not None}

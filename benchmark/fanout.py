@@ -1,4 +1,7 @@
-"""Run trials, fanned out by Ray Tune over a machine or a cluster. The one file that imports Ray."""
+"""Run trials, fanned out by Ray Tune over a machine or a cluster.
+
+This and benchmark/search.py beside it are the only files that import Ray.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import signal
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from benchmark.chatter import keep_chatter, ray_folder, to_file
 from benchmark.data import load_dataset
@@ -59,7 +62,7 @@ class Fanout(contextlib.AbstractContextManager["Fanout"]):
         self.store, self.terms = store, terms
         self._stack = contextlib.ExitStack()
 
-    def __enter__(self) -> Fanout:
+    def __enter__(self) -> Self:
         os.environ.update(_RAY_ENVIRONMENT | (_token_mode() if self.terms.address else _LOOPBACK))
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -83,21 +86,26 @@ class Fanout(contextlib.AbstractContextManager["Fanout"]):
         The first Ctrl-C has running trials write a checkpoint, the second ends at once; both raise
         KeyboardInterrupt.
         """
-        import ray
         from ray import tune
 
         fleet = Fleet(trials, self.store, watcher, fail_fast=self.terms.fail_fast)
+        at_once = at_once or self.terms.max_concurrent
+        settings = tune.TuneConfig(reuse_actors=True, max_concurrent_trials=at_once)
+        named = {"trial_id": tune.grid_search([trial.id for trial in trials])}
+        self._fit(fleet, tune.with_parameters(_train, **self._shipped(trials)), settings, named)
+        return fleet.taken
+
+    def _fit(self, fleet: Fleet, trainable: Any, settings: Any, space: dict[str, Any] | None = None) -> None:
+        """Have Tune run a trainable whose configurations name trials that the fleet knows."""
+        import ray
+        from ray import tune
+
         ray.get(self._depot.__ray_ready__.remote())
         with tempfile.TemporaryDirectory(prefix="bench-tune-") as scratch, TwoStrokes() as strokes:
             tuner = tune.Tuner(
-                tune.with_resources(
-                    tune.with_parameters(_train, shipment=[ray.put(self._shipment(trials))]),
-                    {"cpu": self.terms.cpus, "gpu": self.terms.gpus},
-                ),
-                param_space={"trial_id": tune.grid_search([trial.id for trial in trials])},
-                tune_config=tune.TuneConfig(
-                    reuse_actors=True, max_concurrent_trials=at_once or self.terms.max_concurrent
-                ),
+                tune.with_resources(trainable, {"cpu": self.terms.cpus, "gpu": self.terms.gpus}),
+                param_space=space,
+                tune_config=settings,
                 run_config=tune.RunConfig(
                     name="bench",
                     storage_path=scratch,
@@ -108,7 +116,12 @@ class Fanout(contextlib.AbstractContextManager["Fanout"]):
             )
             with contextlib.suppress(_Stopped):
                 tuner.fit()
-        return fleet.taken
+
+    def _shipped(self, trials: Sequence[Trial]) -> dict[str, Any]:
+        """Return the argument by which workers get at a shipment."""
+        import ray
+
+        return {"shipment": [ray.put(self._shipment(trials))]}
 
     def _shipment(self, trials: Sequence[Trial]) -> Shipment:
         import ray
@@ -168,11 +181,12 @@ def _train(config: dict[str, Any], *, shipment: list[Any]) -> None:
     """Run one trial in a worker."""
     from ray import tune
 
-    _errand(shipment[0]).run(config["trial_id"], tune.report)
+    errand = errand_of(shipment[0])
+    errand.run(errand.shipment.trials[config["trial_id"]], tune.report)
 
 
 @functools.lru_cache(maxsize=1)
-def _errand(reference: Any) -> Errand:
+def errand_of(reference: Any) -> Errand:
     """Fetch a shipment, once per process: with reuse_actors a process runs many trials."""
     import ray
 

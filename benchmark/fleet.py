@@ -29,6 +29,10 @@ class Fleet:
         self._awaited: set[str] | None = None  # once stopping: who has yet to write a checkpoint
         self._began = self._told = 0.0
 
+    def expect(self, trial: Trial) -> None:
+        """Take in a trial that was not known at the start: a search makes them up as it goes."""
+        self._trials[trial.id] = trial
+
     def start(self, trial_id: str) -> None:
         """Note that a trial runs."""
         self._running.add(trial_id)

@@ -21,7 +21,7 @@ from benchmark.preflight import preflight
 from benchmark.progress import Run, Watcher
 from benchmark.records import Record, Store
 from benchmark.standing import counts, standings
-from benchmark.suite import Suite, load_suite
+from benchmark.suite import StrategyEntry, Suite, load_suite
 from benchmark.terms import Terms
 
 _WAIT_SECONDS = 1.0  # between looks at trials that another run is at
@@ -56,7 +56,7 @@ def run_suite(path: Path, store: Store, console: Console, options: Options) -> l
     if options.dry_run:
         _print_standings(suite, trials, store, console)
         return []
-    terms = _on_the_suites_shares(options.terms, suite)
+    terms = on_the_suites_shares(options.terms, suite)
     done = {trial.id for trial in trials if store.is_done(trial.id)}
     todo = [trial for trial in trials if trial.id not in done]
     if todo:
@@ -79,7 +79,8 @@ def run_suite(path: Path, store: Store, console: Console, options: Options) -> l
     return failed
 
 
-def _on_the_suites_shares(terms: Terms, suite: Suite) -> Terms:
+def on_the_suites_shares(terms: Terms, suite: Suite) -> Terms:
+    """Return terms with what of the machine a trial of the suite takes."""
     shares = suite.settings.resources
     return dataclasses.replace(
         terms, cpus=shares.cpus, gpus=shares.gpus, checkpoint_seconds=shares.checkpoint_seconds
@@ -161,6 +162,7 @@ def _manifest(suite: Suite, path: Path, planned: Sequence[Trial]) -> dict[str, o
         "baseline": settings.baseline,
         "command": f"bench run {path}",
         "augmentation_space": {**planned[0].space.ranges, "padding": planned[0].space.padding},
+        "strategies": {entry.shown: _how_chosen(entry) for entry in settings.strategies},
         "trials": [
             {
                 "id": trial.id,
@@ -172,6 +174,12 @@ def _manifest(suite: Suite, path: Path, planned: Sequence[Trial]) -> dict[str, o
             for trial in planned
         ],
     }
+
+
+def _how_chosen(entry: StrategyEntry) -> dict[str, object]:
+    """Return how a strategy's parameters came about: which ones the suite sets, and how they were tuned."""
+    note = entry.tuning
+    return {"set": sorted(entry.parameters), "tuning": note and note.model_dump(mode="json")}
 
 
 def _skipped(planned: Sequence[Trial]) -> list[str]:

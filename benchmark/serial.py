@@ -1,4 +1,4 @@
-"""Run trials one after the other in this process, without Ray: `bench run --local`."""
+"""Run trials one after the other in this process, without Ray: `bench run --local`, `bench tune --local`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from collections.abc import Sequence
 
 from benchmark.plan import Trial
 from benchmark.progress import Watcher
-from benchmark.records import Store
+from benchmark.records import Record, Store
+from benchmark.rounds import Rounds
+from benchmark.sampler import ask_and_tell
 from benchmark.terms import Terms
+from benchmark.tuning import SCORE, Tuning
 from benchmark.worker import work_on
 
 
@@ -25,11 +28,7 @@ class Serial(contextlib.AbstractContextManager["Serial"]):
         """Run trials; return those that another run is at."""
         taken = []
         for trial in trials:
-
-            def progress(stage: str, step: int, steps: int, trial_id: str = trial.id) -> None:
-                watcher.step(trial_id, stage, step, steps)
-
-            record = work_on(trial, self.store, self.terms, progress=progress)
+            record = self._work_on(trial, watcher)
             if record is None:
                 taken.append(trial)
                 continue
@@ -37,3 +36,19 @@ class Serial(contextlib.AbstractContextManager["Serial"]):
             if record["status"] != "done" and self.terms.fail_fast:
                 break
         return taken
+
+    def search(self, tuning: Tuning, watcher: Watcher) -> Rounds:
+        """Run a search to its end; it asks what benchmark.search.Search asks."""
+        rounds = Rounds(tuning, *ask_and_tell(tuning))
+        while (trial := rounds.next()) is not None:
+            record = self._work_on(trial, watcher)
+            if record is not None:
+                watcher.end(record)
+            rounds.report(trial.id, (record or {}).get(SCORE))
+        return rounds
+
+    def _work_on(self, trial: Trial, watcher: Watcher) -> Record | None:
+        def progress(stage: str, step: int, steps: int) -> None:
+            watcher.step(trial.id, stage, step, steps)
+
+        return work_on(trial, self.store, self.terms, progress=progress)

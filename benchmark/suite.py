@@ -71,6 +71,15 @@ class TrainingSettings(_Part):
     validation_share: float | None = Field(default=None, gt=0, lt=1)
 
 
+class TuningNote(_Part):
+    """Say how a strategy's parameters were chosen: for the report, and no part of any trial."""
+
+    trials: int = Field(ge=1)
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)
+    budget: int = Field(ge=2)
+    dataset: str = Field(min_length=1)
+
+
 class StrategyEntry(BaseModel):
     """Name a strategy; keys that are not listed here are its parameters."""
 
@@ -81,6 +90,7 @@ class StrategyEntry(BaseModel):
     stages: tuple[Literal["codes", "prior"], ...] = Field(default=("codes", "prior"), min_length=1)
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
+    tuning: TuningNote | None = None
 
     @property
     def shown(self) -> str:
@@ -167,6 +177,7 @@ def _check_names(suite: Suite) -> None:
         raise suite.error(("baseline",), *unknown_name("baseline", settings.baseline, labels))
     if settings.model.preset not in PRESETS:
         raise suite.error(("model", "preset"), *unknown_name("preset", str(settings.model.preset), PRESETS))
+    _check_tuning(suite)
     evaluation = settings.evaluation
     if evaluation.extractor not in EXTRACTORS and not evaluation.extractor.rpartition(":")[0].endswith(".py"):
         raise suite.error(
@@ -175,6 +186,18 @@ def _check_names(suite: Suite) -> None:
     for index, metric in enumerate(evaluation.metrics):
         if metric not in METRICS:
             raise suite.error(("evaluation", "metrics", index), *unknown_name("metric", metric, METRICS))
+
+
+def _check_tuning(suite: Suite) -> None:
+    """Refuse a strategy that was tuned on what the suite then compares it on."""
+    for index, entry in enumerate(suite.settings.strategies):
+        shared = set(entry.tuning.seeds if entry.tuning else ()) & set(suite.settings.seeds)
+        if shared:
+            raise suite.error(
+                ("strategies", index, "tuning", "seeds"),
+                f"'{entry.shown}' was tuned on seeds of the suite: {', '.join(map(str, sorted(shared)))}",
+                "tune on seeds that the suite does not use: `bench tune` takes such",
+            )
 
 
 def _explain(file: YamlFile, error: ValidationError) -> UserError:
@@ -202,6 +225,7 @@ def _fields_at(location: Location) -> list[str]:
 _PARTS: dict[str, type[BaseModel]] = {
     "datasets": DatasetEntry,
     "strategies": StrategyEntry,
+    "tuning": TuningNote,
     "model": ModelSettings,
     "training": TrainingSettings,
     "evaluation": Evaluation,

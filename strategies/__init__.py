@@ -5,13 +5,16 @@ Importing this package imports neither torch nor Kornia: a schedule is plain Pyt
 
 from strategies.base import STAGES, Likelihoods, StepContext, Strategy, View
 from strategies.space import OPERATIONS, AugmentationSpace
+from strategies.tunable import Choice, Uniform
 
 __all__ = [
     "OPERATIONS",
     "STAGES",
     "AugmentationSpace",
+    "Choice",
     "Likelihoods",
     "StepContext",
     "Strategy",
+    "Uniform",
     "View",
 ]

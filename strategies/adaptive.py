@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from strategies.base import Likelihoods, Strategy
+from strategies.tunable import Tunable, Uniform
 
 _SETTLED_NATS = 0.2  # before the prior beats the unigram by this much, the gap is noise
 
@@ -25,6 +26,10 @@ class Adaptive(Strategy):
     """
 
     name = "adaptive"
+    tunable: ClassVar[Tunable] = {
+        "target": Uniform(0.02, 0.4, log=True),
+        "ramp": Uniform(0.05, 1.0, log=True),
+    }
 
     def __init__(
         self,

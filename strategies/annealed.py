@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 from strategies.base import Strategy
+from strategies.tunable import Tunable, Uniform
 
 SHAPES = ("linear", "cosine")
 
@@ -29,6 +31,7 @@ class Annealed(Strategy):
     """
 
     name = "annealed"
+    tunable: ClassVar[Tunable] = {"start": Uniform(0.1, 1.0), "until": Uniform(0.25, 1.0)}
 
     def __init__(self, shape: str = "linear", start: float = 1.0, until: float = 0.75) -> None:
         check_shape(shape)

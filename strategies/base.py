@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from strategies.space import AugmentationSpace
+from strategies.tunable import Tunable, Value
 
 if TYPE_CHECKING:  # a schedule is plain Python: listing strategies must not cost an import of torch
     from torch import Tensor
@@ -60,6 +62,14 @@ class Strategy:
 
     conditions_decoder: bool = False
     """Whether the decoder is told too, where stage `codes` is augmented."""
+
+    tunable: ClassVar[Tunable] = {}
+    """What `bench tune` may change: constructor parameters, or names that `from_tuned` turns into some."""
+
+    @classmethod
+    def from_tuned(cls, values: Mapping[str, Value]) -> dict[str, Any]:
+        """Turn a value for each name of `tunable` into constructor parameters; by default they are these."""
+        return dict(values)
 
     def condition_size(self, space: AugmentationSpace) -> int:
         """Return how many numbers per image `augment` tells the model; it is evaluated and sampled at 0."""

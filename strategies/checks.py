@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 from collections.abc import Callable
+from typing import Any
 
 from strategies.base import STAGES, Likelihoods, StepContext, Strategy, View
 from strategies.space import AugmentationSpace
+from strategies.tunable import start_values, tunable_of
 
 _SPACE = AugmentationSpace({"rotation": 30.0, "shift": 0.15, "scale": 0.2, "x_flip": 0.5})
 _STEPS = 8
@@ -19,21 +22,79 @@ class StrategyError(AssertionError):
 
 def _require(ok: bool, strategy: Strategy, rule: str) -> None:
     if not ok:
-        raise StrategyError(f"strategy {type(strategy).__name__} breaks the rule: {rule}")
+        raise _broken(type(strategy), rule)
+
+
+def _broken(strategy: type[Strategy], rule: str) -> StrategyError:
+    return StrategyError(f"strategy {strategy.__name__} breaks the rule: {rule}")
 
 
 def check_strategy(make: Callable[[], Strategy], space: AugmentationSpace = _SPACE) -> None:
     """Run the battery on fresh instances from `make`. Raises StrategyError naming the rule broken.
 
     Views: right shape, type and range; input untouched; same seed same view; the global generator left
-    alone; identity at strength 0. State: survives JSON and a round trip.
+    alone; identity at strength 0. State: survives JSON and a round trip. What it declares as tunable: see
+    check_tunable.
     """
     check_schedule(make(), space)
+    check_tunable(type(make()), space)
     for channels in (1, 3):
         for stage in STAGES:
             for step in range(0, _STEPS, 3):
                 _check_view(make, channels, StepContext(stage, step, _STEPS, 100 + step, space))
     _check_state(make, space)
+
+
+def check_tunable(strategy: type[Strategy], space: AugmentationSpace = _SPACE) -> None:
+    """Check what a class declares as tunable (no torch). Raises StrategyError.
+
+    It becomes constructor parameters, starts at the defaults, both ends are accepted, and none of it changes
+    how much the model is told. A class whose other parameters have no defaults is checked by name only.
+    """
+    tunable = tunable_of(strategy)
+    if not tunable:
+        return
+    known = inspect.signature(strategy).parameters
+    try:
+        starts = start_values(strategy)
+        tried = [{**starts, name: end} for name, domain in tunable.items() for end in domain.ends]
+        parameters = [strategy.from_tuned(values) for values in [starts, *tried]]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _broken(strategy, f"`tunable` declares what `from_tuned` takes: {error}") from error
+    for name, domain in tunable.items():
+        if not domain.holds(starts[name]):
+            raise _broken(strategy, f"tunable {name} starts in its range ({domain}), not at {starts[name]!r}")
+    unknown = {key for given in parameters for key in given} - known.keys()
+    if unknown:
+        raise _broken(
+            strategy, f"tunable become constructor parameters; unknown: {', '.join(sorted(unknown))}"
+        )
+    needed = {n for n, p in known.items() if p.default is p.empty}
+    if needed <= parameters[0].keys():
+        _check_ends(strategy, parameters, space)
+    if not needed and not _alike(strategy(), strategy(**parameters[0]), space):
+        raise _broken(strategy, "tunable starts give the schedule of the defaults")
+
+
+def _check_ends(strategy: type[Strategy], parameters: list[dict[str, Any]], space: AugmentationSpace) -> None:
+    told = strategy(**parameters[0]).condition_size(space)
+    for given in parameters:
+        try:
+            made = strategy(**given)
+        except (ValueError, TypeError) as error:
+            raise _broken(strategy, f"tunable ends are accepted; {given}: {error}") from error
+        check_schedule(made, space)
+        if made.condition_size(space) != told:
+            raise _broken(strategy, f"tunable leaves condition_size as it is; {given} changes it")
+
+
+def _alike(one: Strategy, other: Strategy, space: AugmentationSpace) -> bool:
+    """Say whether two schedules agree to three digits."""
+    for i in range(101):
+        first, second = (s.operation_strengths(i / 100, space) for s in (one, other))
+        if any(abs(first[name] - second[name]) > 0.001 for name in first):
+            return False
+    return True
 
 
 def check_schedule(strategy: Strategy, space: AugmentationSpace = _SPACE) -> None:

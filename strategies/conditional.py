@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from strategies.base import StepContext, Strategy, View
 from strategies.space import AugmentationSpace
+from strategies.tunable import Tunable, Uniform
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,6 +27,7 @@ class Conditional(Strategy):
     """
 
     name = "conditional"
+    tunable: ClassVar[Tunable] = {"strength": Uniform(0.1, 1.0), "clean": Uniform(0.0, 0.75)}
 
     def __init__(
         self,

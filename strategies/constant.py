@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from strategies.base import Strategy
+from strategies.tunable import Tunable, Uniform
 
 
 class Constant(Strategy):
     """Keep one strength and one probability throughout training."""
 
     name = "constant"
+    tunable: ClassVar[Tunable] = {"strength": Uniform(0.1, 1.0), "probability": Uniform(0.1, 1.0)}
 
     def __init__(self, strength: float = 1.0, probability: float = 1.0) -> None:
         for key, value in (("strength", strength), ("probability", probability)):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from strategies.annealed import check_shape, fallen
 from strategies.base import Strategy
+from strategies.tunable import Tunable, Uniform
 
 
 class Increasing(Strategy):
@@ -14,6 +17,7 @@ class Increasing(Strategy):
     """
 
     name = "increasing"
+    tunable: ClassVar[Tunable] = {"start": Uniform(0.0, 0.75), "end": Uniform(0.1, 1.0)}
 
     def __init__(self, shape: str = "linear", start: float = 0.25, end: float = 1.0) -> None:
         check_shape(shape)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any, ClassVar
 
 from strategies.base import Strategy
 from strategies.space import AugmentationSpace
+from strategies.tunable import Tunable, Uniform, Value
 
 
 class Phased(Strategy):
@@ -22,6 +24,10 @@ class Phased(Strategy):
     """
 
     name = "phased"
+    tunable: ClassVar[Tunable] = {
+        "first": Uniform(0.1, 1.0, start=1.0),
+        "clean": Uniform(0.05, 0.75, start=0.25),
+    }
 
     def __init__(
         self,
@@ -46,6 +52,13 @@ class Phased(Strategy):
                 )
         self._strengths, self._boundaries = tuple(strengths), tuple(boundaries)
         self._ranges = dict(ranges or {})
+
+    @classmethod
+    def from_tuned(cls, values: Mapping[str, Value]) -> dict[str, Any]:
+        """Return three phases that narrow evenly from strength `first`, and a last, clean share `clean`."""
+        first, augmented = float(values["first"]), 1 - float(values["clean"])
+        strengths = [round(first * share, 3) for share in (1, 2 / 3, 1 / 3, 0)]
+        return {"strengths": strengths, "boundaries": [round(augmented * i / 3, 3) for i in (1, 2, 3)]}
 
     def phase(self, progress: float) -> int:
         """Return the index of the phase that `progress` lies in; a boundary opens the next phase."""

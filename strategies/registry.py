@@ -18,7 +18,17 @@ import strategies
 from strategies.base import Strategy
 
 ENTRY_POINTS = "bench.strategies"
-_NOT_STRATEGIES = ("base", "battery", "checks", "draws", "operations", "registry", "space", "spaces")
+_NOT_STRATEGIES = (
+    "base",
+    "battery",
+    "checks",
+    "draws",
+    "operations",
+    "registry",
+    "space",
+    "spaces",
+    "tunable",
+)
 
 
 def name_of(strategy: type[Strategy]) -> str:

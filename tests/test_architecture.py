@@ -47,13 +47,19 @@ def test_arrows_point_one_way(package: str) -> None:
         assert used <= ALLOWED[package], f"{path} imports {used - ALLOWED[package]}"
 
 
-def test_only_fanout_imports_ray_and_only_inside_functions() -> None:
+# the engine of `bench run`, and the one of `bench tune` on top of it; the sampler serves both engines
+LENT = {"ray": {"fanout.py", "search.py"}, "optuna": {"sampler.py"}}
+
+
+@pytest.mark.parametrize("library", LENT)
+def test_only_the_engines_import_ray_and_only_the_sampler_optuna_inside_functions(library: str) -> None:
     for package in ALLOWED:
         for path in (ROOT / package).rglob("*.py"):
             for name, inside in imports(path):
-                if name == "ray":
-                    assert path.name == "fanout.py", path
-                    assert inside, f"{path}: Ray must be imported where it is needed"
+                if name == library:
+                    assert path.parent == ROOT / "benchmark", path
+                    assert path.name in LENT[library], path
+                    assert inside, f"{path}: {library} must be imported where it is needed"
 
 
 @pytest.mark.parametrize(
@@ -64,6 +70,7 @@ def test_only_fanout_imports_ray_and_only_inside_functions() -> None:
         ["list", "metrics"],
         ["report", "no-such-suite"],
         ["run", "missing.yaml"],
+        ["tune", "missing.yaml", "--strategy", "phased"],
     ],
 )
 def test_quick_commands_load_neither_torch_nor_ray(arguments: list[str], tmp_path: Path) -> None:
@@ -71,7 +78,7 @@ def test_quick_commands_load_neither_torch_nor_ray(arguments: list[str], tmp_pat
         "import sys; from benchmark.cli import main\n"
         f"sys.argv = ['bench', *{arguments!r}]\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "heavy = sorted({'torch', 'ray', 'kornia'} & set(sys.modules))\n"
+        "heavy = sorted({'torch', 'ray', 'kornia', 'optuna'} & set(sys.modules))\n"
         "assert not heavy, heavy\n"
     )
     done = subprocess.run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ class SuiteRecords:
     trials: tuple[PlannedTrial, ...]
     records: Mapping[PlannedTrial, Record]  # finished trials only, in the plan's order
     unfinished: tuple[Unfinished, ...]
+    choices: Mapping[str, Any] = field(default_factory=dict)  # strategy -> how its parameters came about
 
     @cached_property
     def datasets(self) -> list[str]:
@@ -113,6 +114,7 @@ def load_suite(manifest_path: Path, runs: Path) -> SuiteRecords:
         trials=trials,
         records=records,
         unfinished=tuple(unfinished),
+        choices=manifest.get("strategies") or {},
     )
     if not records:
         raise _nothing_done(suite, manifest_path)

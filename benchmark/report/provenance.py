@@ -13,6 +13,7 @@ from benchmark.report.protocol import PROTOCOL
 from benchmark.report.scores import number_in
 from benchmark.report.statistics import Comparison, remembered
 from benchmark.report.tables import markdown, protocol_record
+from benchmark.report.tuned import tuning_lines, tuning_of
 
 # Parts of a trial that name it or that the report shows in a place of their own.
 _NOT_SETTINGS = ("dataset", "budget", "seed", "space", "validation_images", "dataset_fingerprint")
@@ -62,6 +63,7 @@ def own_settings_lines(comparison: Comparison) -> list[str]:
         f"Augmentation space (ranges at strength 1): {_shown(dict(suite.augmentation_space), 600)}",
         "",
         *markdown(_strategy_columns(comparison), words=True),
+        *tuning_lines(suite),
     ]
 
 
@@ -121,6 +123,7 @@ def _strategy_columns(comparison: Comparison) -> list[tuple[str, list[str]]]:
         ("strategy", [f"`{name}`" for name in groups]),
         ("finished trials", [str(len(records)) for records in groups.values()]),
         ("class", [_values(records, "strategy_class") for records in groups.values()]),
+        ("tuning", [tuning_of(suite, name) for name in groups]),
         ("settings of its own", [_listed_settings(own[name]) for name in groups]),
         ("parameters of the model", [_range(records, "parameters") for records in groups.values()]),
         ("prior steps", [_range(records, "prior_steps") for records in groups.values()]),

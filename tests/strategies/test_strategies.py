@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 
-from strategies import AugmentationSpace, Likelihoods, StepContext, Strategy, View
+from strategies import AugmentationSpace, Choice, Likelihoods, StepContext, Strategy, Uniform, View
 from strategies.adaptive import Adaptive
 from strategies.annealed import Annealed
 from strategies.checks import StrategyError, check_strategy
@@ -20,6 +22,7 @@ from strategies.matched import Matched
 from strategies.none import NoAugmentation
 from strategies.phased import Phased
 from strategies.registry import find_strategy, known_strategies, name_of
+from strategies.tunable import Tunable, tunable_of
 
 SPACE = AugmentationSpace({"rotation": 30.0, "shift": 0.15, "scale": 0.2, "x_flip": 0.5})
 
@@ -271,3 +274,77 @@ class HiddenFlip(NoAugmentation):
 def test_the_battery_catches(broken: type[Strategy], rule: str) -> None:
     with pytest.raises(StrategyError, match=rule):
         check_strategy(broken)
+
+
+def test_every_schedule_says_what_may_be_tuned_two_numbers_each() -> None:
+    tunable = {name: set(tunable_of(strategy)) for name, strategy in known_strategies().items()}
+    assert {name for name, names in tunable.items() if not names} == {"none", "matched"}
+    assert all(len(names) in (0, 2) for names in tunable.values()), "the same freedom for all"
+
+
+def test_phased_is_tuned_by_its_first_strength_and_its_clean_share() -> None:
+    tuned = Phased(**Phased.from_tuned({"first": 0.6, "clean": 0.4}))
+    assert [tuned.strength(p) for p in (0.0, 0.3, 0.5, 0.7)] == [0.6, 0.4, 0.2, 0.0]
+    assert tuned.strength(0.59) > 0 == tuned.strength(0.6)
+
+
+def test_a_declaration_ends_where_another_constructor_begins() -> None:
+    class Narrower(Conditional):
+        def __init__(self, clean: float = 0.25) -> None:
+            super().__init__(clean=clean)
+
+    assert tunable_of(Narrower) == {}
+    assert tunable_of(type("Renamed", (Conditional,), {})) == Conditional.tunable
+    check_strategy(Narrower)
+
+
+class Misnamed(Constant):
+    tunable: ClassVar[Tunable] = {"power": Uniform(0.1, 0.9, start=0.5)}
+
+
+class Startless(Constant):
+    tunable: ClassVar[Tunable] = {"power": Uniform(0.1, 0.9)}
+
+
+class OutOfReach(Constant):
+    tunable: ClassVar[Tunable] = {"strength": Uniform(0.1, 2.0)}
+
+
+class StartsOutside(Constant):
+    tunable: ClassVar[Tunable] = {"strength": Uniform(0.1, 0.5)}
+
+
+class StartsElsewhere(Constant):
+    tunable: ClassVar[Tunable] = {"strength": Choice((0.25, 0.5), start=0.5)}
+
+
+class TellsMore(Conditional):
+    tunable: ClassVar[Tunable] = {"clean": Uniform(0.0, 0.5)}
+
+    def condition_size(self, space: AugmentationSpace) -> int:
+        return 3 + (self._clean > 0.4)
+
+
+@pytest.mark.parametrize(
+    ("broken", "rule"),
+    [
+        (Misnamed, "constructor parameters; unknown: power"),
+        (Startless, "power has no `start`"),
+        (OutOfReach, "ends are accepted; .*2.0.*must lie in"),
+        (StartsOutside, r"strength starts in its range \(0.1 to 0.5\), not at 1.0"),
+        (StartsElsewhere, "starts give the schedule of the defaults"),
+        (TellsMore, "leaves condition_size as it is"),
+    ],
+)
+def test_the_battery_catches_a_bad_declaration(broken: type[Strategy], rule: str) -> None:
+    with pytest.raises(StrategyError, match=rule):
+        check_strategy(broken)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: Uniform(1.0, 1.0), lambda: Uniform(0.0, 1.0, log=True), lambda: Choice((1.0, 1.0))],
+)
+def test_an_empty_range_is_refused(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match=r"must|needs"):
+        make()

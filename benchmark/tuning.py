@@ -1,0 +1,223 @@
+"""What `bench tune` is going to do: whose parameters, on which images, which trials (no torch, no Ray).
+
+The score is the bits per dimension of validation images out of the budget. A strategy or a selection of
+weights that looks at validation images itself (`adaptive`, `best_validation`) looks at these very images.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmark.errors import UserError, unknown_name
+from benchmark.plan import DEFAULT_VALIDATION_SHARE, Trial, plan_trials
+from benchmark.suite import Evaluation, StrategyEntry, Suite
+from pcvq2.config import override
+from pcvq2.randomness import derive_seed
+from strategies import Uniform
+from strategies.checks import StrategyError, check_tunable
+from strategies.registry import find_strategy
+from strategies.tunable import Tunable, Value, start_values, tunable_of
+
+SCORE = "bpd_validation"  # all that the search looks at
+_FIRST_SEED = 1000  # suites count their own from 0
+_FEWEST_TRIALS = 2  # the first is the defaults
+_DROPOUT = "model.prior.dropout"  # of the rival that does not augment
+# two samples, no metrics: a record is an ordinary one, but nothing of it is scored on held-out features
+_EVALUATION = Evaluation(samples=2, extractor="pixels", metrics=())
+Values = Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user asked of `bench tune`."""
+
+    strategy: str
+    trials: int = 10
+    seeds: int = 1
+    budget: int | None = None
+    dataset: str | None = None
+    at_once: int = 1
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """A search with everything resolved.
+
+    entry: the suite's own, without what is tuned. template: the trial at the starts, with the first seed.
+    at_once: how many settings are tried before the sampler hears of any of them.
+    """
+
+    suite: str
+    entry: dict[str, Any]
+    template: Trial
+    tunable: Tunable
+    starts: dict[str, Value]
+    seeds: tuple[int, ...]
+    trials: int
+    at_once: int
+
+    @property
+    def label(self) -> str:
+        """Return the strategy's name in the suite."""
+        return self.template.strategy.label
+
+    @property
+    def sampler_seed(self) -> int:
+        """Return the seed of the sampler's draws."""
+        named = (self.template.fingerprint, self.template.budget, self.label, "tuning")
+        return derive_seed(*named) % 2**31
+
+    def changes(self, values: Values) -> dict[str, Any]:
+        """Return what values change in the suite's entry; nothing at the starts."""
+        if dict(values) == self.starts:
+            return {}
+        if set(values) == {_DROPOUT}:
+            return {"model": {"prior": {"dropout": values[_DROPOUT]}}}
+        return find_strategy(self.template.strategy.name).from_tuned(values)
+
+    def trial(self, values: Values, seed: int) -> Trial:
+        """Return the trial of values."""
+        return changed(self.template, self.changes(values), seed)
+
+    def rounded(self, values: Values) -> dict[str, Value]:
+        """Return values to three digits: nobody pastes 17 of them into a suite."""
+        return {name: _rounded(value, self.tunable[name]) for name, value in values.items()}
+
+
+def changed(template: Trial, changes: Mapping[str, Any], seed: int) -> Trial:
+    """Return a trial with other parameters or another dropout, and another seed."""
+    own = {name: value for name, value in changes.items() if name != "model"}
+    parameters = json.loads(json.dumps(template.strategy.parameters | own))
+    return dataclasses.replace(
+        template,
+        seed=seed,
+        strategy=dataclasses.replace(template.strategy, parameters=parameters),
+        model=override(template.model, "prior", changes.get("model", {}).get("prior", {})),
+    )
+
+
+def plan_tuning(suite: Suite, wish: Wish) -> Tuning:
+    """Resolve what the user asked for. Raises UserError."""
+    _check_counts(wish)
+    budget, dataset = _budget(suite, wish.budget), _dataset(suite, wish.dataset)
+    index = _index(suite, wish.strategy)
+    plan_trials(suite)  # what is wrong with the suite is said first
+    tunable = _declared(suite, index)
+    raw = suite.file.values["strategies"][index]
+    raw = {"name": raw} if isinstance(raw, str) else raw
+    seeds = tuple(
+        itertools.islice(
+            (s for s in itertools.count(_FIRST_SEED) if s not in suite.settings.seeds), wish.seeds
+        )
+    )
+    entry = {name: value for name, value in raw.items() if name not in _written(suite, index, tunable)}
+    planned = plan_trials(_with_entry(suite, index, entry, seeds))
+    wanted = (wish.strategy, dataset, budget)
+    template = next(t for t in planned if (t.strategy.label, t.dataset.name, t.budget) == wanted)
+    shown = max(template.validation_images, round(DEFAULT_VALIDATION_SHARE * budget), 1)
+    if shown >= budget:
+        raise UserError(f"--budget {budget}: too small to set validation images aside", "take a larger one")
+    template = dataclasses.replace(template, validation_images=shown)
+    return Tuning(suite.name, entry, template, tunable, _starts(template), seeds, wish.trials, wish.at_once)
+
+
+def own_settings(suite: Suite, tuning: Tuning) -> list[str]:
+    """Name parameters that the suite's entry sets and tuning passes over: it starts at the defaults."""
+    raw = suite.file.values["strategies"][_index(suite, tuning.label)]
+    return [] if isinstance(raw, str) else [name for name in raw if name not in tuning.entry]
+
+
+def _check_counts(wish: Wish) -> None:
+    for name, got, least, why in (
+        ("--trials", wish.trials, _FEWEST_TRIALS, "the first is always the strategy's defaults"),
+        ("--seeds", wish.seeds, 1, "each setting is tried with every tuning seed"),
+        ("--max-concurrent", wish.at_once, 1, "settings tried at once"),
+    ):
+        if got < least:
+            raise UserError(f"{name} {got}: must be at least {least}", why)
+
+
+def _budget(suite: Suite, wanted: int | None) -> int:
+    budgets = sorted(suite.settings.budgets)
+    if wanted is None:
+        return budgets[(len(budgets) - 1) // 2]
+    if wanted not in budgets:
+        known = ", ".join(map(str, budgets))
+        raise UserError(f"--budget {wanted} is not one of {suite.file.path}", f"Its budgets: {known}")
+    return wanted
+
+
+def _dataset(suite: Suite, wanted: str | None) -> str:
+    names = [dataset.name for dataset in suite.settings.datasets]
+    if wanted is not None and wanted not in names:
+        raise UserError(*unknown_name(f"{suite.file.path}: --dataset", wanted, names))
+    return wanted or names[0]
+
+
+def _index(suite: Suite, strategy: str) -> int:
+    labels = [entry.shown for entry in suite.settings.strategies]
+    if strategy not in labels:
+        raise suite.error(("strategies",), *unknown_name("strategy", strategy, labels))
+    return labels.index(strategy)
+
+
+def _declared(suite: Suite, index: int) -> Tunable:
+    """Return what may be tuned of an entry; of `none`, which has no parameters, the prior's dropout."""
+    entry, place = suite.settings.strategies[index], ("strategies", index)
+    if entry.name == "none":
+        return {_DROPOUT: Uniform(0.0, 0.7)}
+    strategy = find_strategy(_resolved_name(suite, entry))
+    tunable = tunable_of(strategy)
+    if not tunable:
+        raise suite.error(
+            place,
+            f"strategy '{entry.shown}' declares nothing to tune",
+            f'add to class {strategy.__name__}: tunable = {{"PARAMETER": Uniform(low, high)}} '
+            "(from strategies import Uniform, Choice)",
+        )
+    try:
+        check_tunable(strategy)
+    except StrategyError as error:
+        raise suite.error(place, f"strategy '{entry.shown}' cannot be tuned", str(error)) from error
+    return tunable
+
+
+def _resolved_name(suite: Suite, entry: StrategyEntry) -> str:
+    """Return the name a strategy is found by; plan_trials has refused those that are not."""
+    file, _, class_name = entry.name.rpartition(":")
+    if not file.endswith(".py"):
+        return entry.name
+    return f"{(suite.file.path.parent / file).resolve()}:{class_name}"
+
+
+def _written(suite: Suite, index: int, tunable: Tunable) -> set[str]:
+    """Name the entry's keys that tuning writes, and the note of an earlier tuning."""
+    if _DROPOUT in tunable:
+        return {"tuning"}
+    strategy = find_strategy(_resolved_name(suite, suite.settings.strategies[index]))
+    return {"tuning", *strategy.from_tuned(start_values(strategy))}
+
+
+def _starts(template: Trial) -> dict[str, Value]:
+    if template.strategy.name == "none":
+        return {_DROPOUT: template.model.prior.dropout}
+    return start_values(find_strategy(template.strategy.name))
+
+
+def _with_entry(suite: Suite, index: int, entry: dict[str, Any], seeds: tuple[int, ...]) -> Suite:
+    """Return the suite with an entry in place of its own, tuning's seeds and the cheapest evaluation."""
+    entries = list(suite.settings.strategies)
+    entries[index] = StrategyEntry.model_validate(entry)
+    changes = {"strategies": entries, "seeds": list(seeds), "evaluation": _EVALUATION}
+    return dataclasses.replace(suite, settings=suite.settings.model_copy(update=changes))
+
+
+def _rounded(value: Value, domain: object) -> Value:
+    if not isinstance(domain, Uniform) or not isinstance(value, float):
+        return value
+    return min(domain.high, max(domain.low, float(f"{value:.3g}")))

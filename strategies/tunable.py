@@ -1,0 +1,97 @@
+"""What of a strategy may be tuned: ranges and lists that a class declares (plain Python)."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from strategies.base import Strategy
+
+Value = float | int | str | bool
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """A number between two ends, both among the possible; `log`: even in its logarithm.
+
+    start: what tuning begins at; None: the default of the constructor's parameter of this name.
+    """
+
+    low: float
+    high: float
+    start: float | None = None
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise ValueError(f"low must lie below high, got {self.low} and {self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"low must be positive where log is set, got {self.low}")
+
+    @property
+    def ends(self) -> tuple[Value, ...]:
+        """Return the values a constructor is tried with."""
+        return (self.low, self.high)
+
+    def holds(self, value: object) -> bool:
+        """Say whether a value is one of the possible."""
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        return f"{self.low:g} to {self.high:g}" + (", even in its logarithm" if self.log else "")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few values; `start` as for Uniform."""
+
+    values: tuple[Value, ...]
+    start: Value | None = None
+
+    def __post_init__(self) -> None:
+        if len(set(self.values)) < 2:
+            raise ValueError(f"a choice needs two values or more, got {self.values}")
+
+    @property
+    def ends(self) -> tuple[Value, ...]:
+        """Return the values a constructor is tried with."""
+        return self.values
+
+    def holds(self, value: object) -> bool:
+        """Say whether a value is one of the possible."""
+        return value in self.values
+
+    def __str__(self) -> str:
+        return "one of " + ", ".join(map(str, self.values))
+
+
+Tunable = Mapping[str, Uniform | Choice]
+
+
+def tunable_of(strategy: type[Strategy]) -> Tunable:
+    """Return what a class declares; a declaration ends where a subclass has a constructor of its own."""
+    for part in strategy.__mro__:
+        if "tunable" in vars(part):
+            found: Tunable = vars(part)["tunable"]
+            return found
+        if "__init__" in vars(part):
+            break
+    return {}
+
+
+def start_values(strategy: type[Strategy]) -> dict[str, Value]:
+    """Return what tuning begins at. Raises ValueError where neither declaration nor constructor says it."""
+    parameters = inspect.signature(strategy).parameters
+    starts: dict[str, Value] = {}
+    for name, domain in tunable_of(strategy).items():
+        if domain.start is not None:
+            starts[name] = domain.start
+        elif name in parameters and parameters[name].default is not inspect.Parameter.empty:
+            starts[name] = parameters[name].default
+        else:
+            raise ValueError(f"{name} has no `start`, and no constructor parameter of that name a default")
+    return starts
