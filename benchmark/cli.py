@@ -37,7 +37,10 @@ def run(
     suite: Annotated[Path, typer.Argument(help="A suite file, e.g. suites/limited_data.yaml.")],
     local: Annotated[bool, typer.Option("--local", help="One trial after the other, without Ray.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what is done, and why the rest is not.")
+        bool, typer.Option("--dry-run", help="Show what is done, why the rest is not, and what it costs.")
+    ] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Time a few steps of every stage here, then as --dry-run.")
     ] = False,
     only: Annotated[
         list[str] | None, typer.Option(help="A part of the suite, e.g. strategy=phased,budget=100.")
@@ -56,6 +59,7 @@ def run(
     runs: Runs = Path("runs"),
 ) -> None:
     """Run every trial of a suite that is not done yet."""
+    from benchmark.cost_command import probe_suite
     from benchmark.records import Store
     from benchmark.run import Options, run_suite
     from benchmark.terms import Terms, checked_keep
@@ -68,16 +72,19 @@ def run(
         max_concurrent=max_concurrent,
         address=address,
     )
-    options = Options(terms, local, tuple(only or ()), dry_run=dry_run, tensorboard=tensorboard)
+    options = Options(terms, local, tuple(only or ()), dry_run=dry_run or probe, tensorboard=tensorboard)
     console = Console()
     try:
+        if probe:
+            for line in probe_suite(suite, runs):
+                print(line)
         failed = run_suite(suite, Store(runs), console, options)
     except KeyboardInterrupt as interrupt:  # here, because Typer ends without a word
         print("interrupted; the same command goes on where it stopped", file=sys.stderr)
         raise typer.Exit(130) from interrupt
     if failed:
         raise typer.Exit(1)
-    if dry_run:
+    if options.dry_run:
         return
     console.print(f"next: bench report {suite.stem}")
 
@@ -123,19 +130,6 @@ def preview(
 
     for path in write_preview(suite, output / suite.stem):
         print(path)
-
-
-@app.command()
-def probe(
-    suite: Annotated[Path, typer.Argument(help="A suite file, e.g. suites/paper.yaml.")],
-    steps: Annotated[int, typer.Option(min=4, help="Steps of every stage to time.")] = 20,
-    runs: Runs = Path("runs"),
-) -> None:
-    """Time a few steps of every stage on this machine, and estimate what the suite costs."""
-    from benchmark.cost_command import probe_suite
-
-    for line in probe_suite(suite, runs, steps):
-        print(line)
 
 
 @app.command()

@@ -108,7 +108,7 @@ def estimate_cost(trials: Sequence[Trial], probes: Mapping[str, Probe]) -> Cost:
     for trial in trials:
         probe = probes.get(kind_of(trial))
         if probe is None:
-            raise UserError(f"{trial.title}: its kind of trial was not probed", "run bench probe again")
+            raise UserError(f"{trial.title}: its kind of trial was not probed", "run bench run --probe again")
         group = codes_group(trial)
         if group is None or group not in groups:
             auto_encoders += 1

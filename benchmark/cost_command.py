@@ -1,17 +1,28 @@
-"""What `bench probe` does: measure one trial of each kind, keep it, and say what the suite costs."""
+"""`bench run --probe` and `--dry-run`: measure one trial of each kind, keep it, say what a suite costs."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmark.cost import cost_lines, estimate_cost, plan_for_cost, probes_path, write_probes
-from benchmark.suite import load_suite
+from benchmark.cost import (
+    cost_lines,
+    estimate_cost,
+    kind_of,
+    plan_for_cost,
+    probes_path,
+    read_probes,
+    write_probes,
+)
+from benchmark.plan import Trial
+from benchmark.suite import Suite, load_suite
+
+_STEPS = 20  # of every stage
 
 
-def probe_suite(path: Path, runs: Path, steps: int) -> Iterator[str]:
-    """Probe a suite and yield what to print; the probes are kept under runs/cost/."""
+def probe_suite(path: Path, runs: Path) -> Iterator[str]:
+    """Probe a suite and yield remarks to print; the probes are kept under runs/cost/."""
     suite = load_suite(path)
     trials, absent = plan_for_cost(suite)
     import torch
@@ -32,8 +43,23 @@ def probe_suite(path: Path, runs: Path, steps: int) -> Iterator[str]:
         absent,
         device=device,
         threads=resources.cpus,
-        steps=steps,
+        steps=_STEPS,
         progress=lambda stage, step, of: None,
     )
     write_probes(probes_path(runs, suite.name), probes)
-    yield from cost_lines(estimate_cost(trials, probes), probes, absent)
+
+
+def known_cost(suite: Suite, runs: Path, trials: Sequence[Trial], absent: Sequence[str]) -> Iterator[str]:
+    """Yield what some trials of a suite cost by the probes kept from earlier, or how to come by such."""
+    if not trials:
+        return
+    kept = read_probes(probes_path(runs, suite.name))
+    kinds = {kind_of(trial) for trial in trials}
+    if kinds <= kept.keys():
+        probes = {kind: kept[kind] for kind in kinds}
+        noise = absent if any(probe.synthetic for probe in probes.values()) else ()
+        yield from cost_lines(estimate_cost(trials, probes), probes, noise)
+        return
+    if absent:
+        yield f"not here: {', '.join(absent)}"
+    yield f"cost: not measured yet; `bench run {suite.file.path} --probe` times a few steps of every stage"

@@ -12,6 +12,8 @@ from typing import Protocol
 
 from rich.console import Console
 
+from benchmark.cost import plan_for_cost
+from benchmark.cost_command import known_cost
 from benchmark.curves import write_curves
 from benchmark.data import load_dataset
 from benchmark.display import Display
@@ -50,12 +52,11 @@ def run_suite(path: Path, store: Store, console: Console, options: Options) -> l
     Raises UserError, before anything is written or trained, for whatever the user can mend.
     """
     suite = load_suite(path)
-    planned = plan_trials(suite)
-    chosen = {trial.id for trial in only(planned, options.only)}
-    trials = [t for t in {trial.id: trial for trial in planned}.values() if t.id in chosen]
     if options.dry_run:
-        _print_standings(suite, trials, store, console)
+        _print_plan(suite, store, console, options)
         return []
+    planned = plan_trials(suite)
+    trials = _chosen(planned, options)
     terms = on_the_suites_shares(options.terms, suite)
     done = {trial.id for trial in trials if store.is_done(trial.id)}
     todo = [trial for trial in trials if trial.id not in done]
@@ -141,8 +142,16 @@ def _take_over(engine: Engine, taken: Sequence[Trial], store: Store, display: Di
             time.sleep(_WAIT_SECONDS)
 
 
-def _print_standings(suite: Suite, trials: Sequence[Trial], store: Store, console: Console) -> None:
-    """Print the plan: what is done, and why the rest is not."""
+def _chosen(planned: Sequence[Trial], options: Options) -> list[Trial]:
+    """Return the trials of --only, each once."""
+    chosen = {trial.id for trial in only(planned, options.only)}
+    return [t for t in {trial.id: trial for trial in planned}.values() if t.id in chosen]
+
+
+def _print_plan(suite: Suite, store: Store, console: Console, options: Options) -> None:
+    """Print what is done, why the rest is not, and what the rest costs; images that are not here may lack."""
+    planned, absent = plan_for_cost(suite)
+    trials = _chosen(planned, options)
     found = standings(trials, store)
     console.print(f"{suite.name}: {len(trials)} trials: {counts(found)}")
     width = max((len(s.trial.title) for s in found), default=0)
@@ -150,6 +159,9 @@ def _print_standings(suite: Suite, trials: Sequence[Trial], store: Store, consol
         if standing.state != "done":
             line = f"{standing.state:<12}{standing.trial.title:<{width}}  {standing.why}".rstrip()
             console.print(line, soft_wrap=True, markup=False, highlight=False)
+    left = [standing.trial for standing in found if standing.state != "done"]
+    for line in known_cost(suite, store.root, left, absent):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
 def _manifest(suite: Suite, path: Path, planned: Sequence[Trial]) -> dict[str, object]:

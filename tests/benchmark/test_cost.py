@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmark.cost import Probe, estimate_cost, kind_of, plan_for_cost, read_probes
+from benchmark.cost import (
+    Probe,
+    estimate_cost,
+    kind_of,
+    plan_for_cost,
+    probes_path,
+    read_probes,
+    write_probes,
+)
 from benchmark.data import load_dataset
 from benchmark.data.decoding import Shape
 from benchmark.data.packing import pack
@@ -136,22 +144,44 @@ def test_a_probe_predicts_what_a_trial_takes(suite_file: Path, tmp_path: Path) -
     assert probe.model_bytes == pytest.approx(sum(p.stat().st_size for p in folder.iterdir()), rel=0.05)
 
 
-def test_bench_probe_works_without_the_images_and_says_so(suite_file: Path, tmp_path: Path) -> None:
+def bench(suite: Path, *options: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmark.cli", "run", str(suite), *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=suite.parent,
+        env={**os.environ, "BENCH_DATA": str(suite.parent / "data")},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_probe_works_without_the_images_and_a_dry_run_remembers_it(suite_file: Path) -> None:
     dataset = "{name: digits, source: digits, size: 16, heldout: 40}"
     text = suite_file.read_text()
     assert dataset in text
     suite_file.write_text(text.replace(dataset, "{name: cats, source: cifar10, classes: [cat], size: 16}"))
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmark.cli", "probe", str(suite_file), "--steps", "4"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        env={**os.environ, "BENCH_DATA": str(tmp_path / "data")},
-    )
-    assert done.returncode == 0, done.stderr
-    assert "not here, so noise of their shape was used: cats" in done.stdout
-    assert "2 trials, 1 auto-encoders to train" in done.stdout
-    assert "h of one" in done.stdout
-    assert "disk: " in done.stdout
-    assert len(read_probes(tmp_path / "runs" / "cost" / "tiny.json")) == 1
+    before = bench(suite_file, "--dry-run")
+    assert "not here: cats" in before
+    assert "cost: not measured yet" in before
+    assert not (suite_file.parent / "runs").exists()
+    probed = bench(suite_file, "--probe")
+    assert len(read_probes(suite_file.parent / "runs" / "cost" / "tiny.json")) == 1
+    assert not (suite_file.parent / "runs" / "records").exists()
+    for said in (probed, bench(suite_file, "--dry-run")):
+        assert "tiny: 2 trials: 0 done, 2 never run" in said
+        assert "not here, so noise of their shape was used: cats" in said
+        assert "2 trials, 1 auto-encoders to train" in said
+        assert "h of one" in said
+        assert "disk: " in said
+
+
+def test_a_dry_run_counts_what_is_left(suite_file: Path) -> None:
+    trials, absent = plan_for_cost(load_suite(suite_file))
+    write_probes(probes_path(suite_file.parent / "runs", "tiny"), {kind_of(trials[0]): PROBE})
+    assert absent == []
+    assert "2 trials, 1 auto-encoders to train" in bench(suite_file, "--dry-run")
+    assert "1 trials, 1 auto-encoders to train" in bench(suite_file, "--dry-run", "--only", "strategy=none")
+    bench(suite_file, "--local")
+    assert "cost" not in bench(suite_file, "--dry-run")
