@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import pandas as pd
+
 from benchmark.report.formatting import NOTHING, listed, number
-from benchmark.report.nested_variance import LEVELS, Component
+from benchmark.report.nested_variance import LEVELS
 from benchmark.report.scores import HEADLINE, score
 from benchmark.report.statistics import Comparison, remembered
 from benchmark.report.tables import Column, markdown
@@ -41,14 +43,30 @@ def _what_it_is(comparison: Comparison) -> str:
     return (
         "Every subset of images was trained on several times (*initialisation*: initial weights, order of "
         "batches, views and dropout together, auto-encoder and priors anew), and every model sampled several "
-        "times (*sampling*: the images drawn, and the subsets KID is averaged over). Numbers are the "
+        "times (*sampling*: the images drawn, and the subsets KID is averaged over); *repeats*: subsets × "
+        "initialisations × samplings. Numbers are the "
         "standard deviation that each adds to one run, from a nested random-effects analysis of variance "
-        "(method of moments); [ ]: 95 % modified large-sample intervals, which few subsets leave wide. *Mean over "
-        "strategies*: of variances; its intervals keep one strategy's degrees of freedom, because strategies "
-        f"share their noise.{paired} All other tables and figures show initialisation 0 and its first set of "
-        "samples only. Held-out images are the same throughout: what another held-out split would change is "
-        "not in here."
+        "(method of moments); [ ]: 95 % modified large-sample intervals, which few subsets leave wide. "
+        "*all (mean)*: of the strategies' variances; its intervals keep one strategy's degrees of freedom, "
+        f"because strategies share their noise.{paired} Every number: [variance.csv](variance.csv). "
+        "All other tables and figures show initialisation 0 and its first set of samples only. Held-out "
+        "images are the same throughout: what another held-out split would change is not in here."
     )
+
+
+def variance_csv(comparison: Comparison) -> str:
+    """Return every component as CSV, a row per split and level; variances, not standard deviations."""
+    rows = []
+    for split in (split for key in SPLIT for split in splits(comparison, key)):
+        for component in split.components:
+            row: dict[str, object] = {"dataset": split.dataset, "budget": split.budget}
+            row |= {"strategy": split.strategy or "all (mean)", "score": split.key}
+            row |= {"of": "difference" if split.is_difference else "score"}
+            for level, (fewest, most) in zip(LEVELS, split.counts, strict=True):
+                row |= {f"{level}s_fewest": fewest, f"{level}s_most": most}
+            row |= {"level": component.level, "variance": component.variance}
+            rows.append(row | {"variance_low": component.low, "variance_high": component.high})
+    return pd.DataFrame(rows).to_csv(index=False, float_format="%.10g", lineterminator="\n")
 
 
 def split_columns(comparison: Comparison, rows: Sequence[Split]) -> list[Column]:
@@ -61,11 +79,11 @@ def split_columns(comparison: Comparison, rows: Sequence[Split]) -> list[Column]
     return [
         *lead,
         ("images", [str(r.budget) for r in rows]),
-        ("strategy", [f"`{r.strategy}`" if r.strategy else "mean over strategies" for r in rows]),
+        ("strategy", [f"`{r.strategy}`" if r.strategy else "all (mean)" for r in rows]),
         ("of", [f"difference to `{suite.baseline}`" if r.is_difference else "score" for r in rows]),
-        ("subsets × initialisations × samplings", [_design(r) for r in rows]),
+        ("repeats", [_design(r) for r in rows]),
         *((f"SD, {level} [95 %]", [_component_text(r, level) for r in rows]) for level in levels),
-        ("shares of one run's variance", [_shares(r) for r in rows]),
+        (f"share of variance: {' / '.join(levels)}", [_shares(r, levels) for r in rows]),
     ]
 
 
@@ -91,15 +109,13 @@ def _deviation(variance: float) -> str:
     return number(size, min(max(1 - math.floor(math.log10(size)), 0), 8))
 
 
-def _shares(split: Split) -> str:
-    total = math.fsum(component.shown for component in split.components)
+def _shares(split: Split, levels: Sequence[str]) -> str:
+    shown = {component.level: component.shown for component in split.components}
+    total = math.fsum(shown.values())
     if not total:
         return NOTHING
-    return ", ".join(f"{_short(c)} {100 * c.shown / total:.0f} %" for c in split.components)
-
-
-def _short(component: Component) -> str:
-    return component.level
+    parts = (f"{100 * shown[level] / total:.0f}" if level in shown else NOTHING for level in levels)
+    return f"{' / '.join(parts)} %"
 
 
 def _notes(rows: Sequence[Split]) -> list[str]:
@@ -109,6 +125,8 @@ def _notes(rows: Sequence[Split]) -> list[str]:
         notes.append("No samples enter bits/dim: its sampling component is exactly 0.")
     if any(component.variance < 0 for row in rows for component in row.components):
         notes.append(f"{_BELOW_ZERO} estimated below zero, which is possible by chance, and shown as 0.")
+    if any(component.high == 0 for row in rows for component in row.components):
+        notes.append("[0, 0]: the whole interval lies below zero, which chance does in one of forty.")
     if not all(row.is_balanced for row in rows):
         notes.append(
             "Rows with unequal numbers of repeats (trials failed or are missing) use the formulae for "
@@ -162,8 +180,8 @@ def _advice_lines(comparison: Comparison, found: dict[str, list[Split]]) -> list
         "over strategies), and what it costs in seconds of one trial's share of the machine, all strategies "
         "together: one more subset with all its initialisations and samplings, one more initialisation of "
         "every subset, one more sampling of every model. A new subset brings new weights and new samples "
-        "with it, so at equal cost it is never worse than a new initialisation; initialisations are for knowing "
-        "the split.",
+        "with it, so at equal cost it is never worse than a new initialisation; initialisations are for "
+        "knowing the split.",
         "",
         *markdown(columns),
         "",
@@ -197,7 +215,10 @@ def _sentence(comparison: Comparison, split: Split, known: Sequence[Option]) -> 
     text = f"{where}: add {best.level}s (variance removed per second: {rates})."
     number_of = best_samplings(split, costs(comparison, split.dataset, split.budget))
     if number_of is not None:
-        text += f" With one initialisation per subset, {number_of} samplings per model cost least for the same error."
+        text += (
+            f" With one initialisation per subset, {number_of} samplings per model give the smallest error "
+            "for the same cost."
+        )
     return text
 
 
