@@ -22,7 +22,7 @@ format: .venv/installed-for-tests
 	$(BIN)/ruff format .
 
 # on an idle machine; `paper` takes 8 GiB, `harness` a quarter of an hour, the rest minutes each
-SPEED := sampling training paper metrics packing harness
+SPEED := sampling training paper metrics packing harness report
 
 speed: .venv/installed-for-tests
 	@for part in $(SPEED); do \

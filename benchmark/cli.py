@@ -152,7 +152,7 @@ def report(
         compared = compare_runs(suite, other)
         print_two_runs(compared, console)
         readme = write_two_runs(compared, output / f"{compared.first.name}-two-runs")
-        console.print(f"report: {readme}", soft_wrap=True)
+        console.print(f"report: {readme.with_name('index.html')} and README.md beside it", soft_wrap=True)
         return
     from benchmark.records import Store
     from benchmark.report import print_table, write_report

@@ -116,7 +116,7 @@ def estimate_cost(trials: Sequence[Trial], probes: Mapping[str, Probe]) -> Cost:
             disk += probe.codes_bytes if group is not None else 0
             groups.add(group)
         seconds["prior"] += _prior_seconds(trial, probe)
-        seconds["sampling"] += trial.samples * probe.sample_image_seconds
+        seconds["sampling"] += trial.samplings * trial.samples * probe.sample_image_seconds
         seconds["scoring"] += _scoring_seconds(trial, probe)
         pixels = trial.model.size**2 * trial.model.channels
         disk += probe.model_bytes + _KEPT_IMAGES * pixels + _RECORD_BYTES
@@ -136,7 +136,8 @@ def _prior_seconds(trial: Trial, probe: Probe) -> float:
 def _scoring_seconds(trial: Trial, probe: Probe) -> float:
     """Count as many held-out images as samples: a trial does not say how many there are."""
     likelihoods = min(_LIKELIHOOD_IMAGES, trial.budget) + trial.samples
-    features = 3 * trial.samples + trial.budget  # held-out, reconstructed and sampled ones; the budget
+    sampled = trial.samplings * trial.samples
+    features = 2 * trial.samples + sampled + trial.budget  # held-out, reconstructed, sampled; the budget
     return likelihoods * probe.likelihood_image_seconds + features * probe.feature_image_seconds
 
 

@@ -41,4 +41,6 @@ def _write(record: Record, place: Path) -> None:
 
 def _folder_name(record: Record) -> str:
     name = "-".join(str(record[key]) for key in ("dataset", "budget", "strategy", "seed"))
+    if record.get("initialisation"):
+        name += f"-initialisation{record['initialisation']}"
     return f"{re.sub(r'[^A-Za-z0-9_-]+', '_', name)}-{record['id']}"

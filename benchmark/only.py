@@ -12,6 +12,7 @@ _KEYS: dict[str, Callable[[Trial], str]] = {
     "budget": lambda trial: str(trial.budget),
     "strategy": lambda trial: trial.strategy.label,
     "seed": lambda trial: str(trial.seed),
+    "initialisation": lambda trial: str(trial.initialisation),
 }
 
 

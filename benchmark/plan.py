@@ -42,7 +42,7 @@ class StrategyChoice:
 
 @dataclass(frozen=True)
 class Trial:
-    """One (dataset, budget, strategy, seed), with every setting resolved."""
+    """One (dataset, budget, strategy, seed, initialisation), with every setting resolved."""
 
     dataset: DatasetSpec
     fingerprint: str
@@ -56,6 +56,8 @@ class Trial:
     samples: int
     metrics: tuple[str, ...]
     extractor_source_hash: str | None = None  # of the file of an extractor of the user's own
+    initialisation: int = 0  # repeat: the same images, other initial weights, batches, views and dropout
+    samplings: int = 1  # independent sets of samples drawn from the trained model
 
     def resolved(self) -> dict[str, Any]:
         """Return what decides the outcome, as JSON values; labels, paths and hardware do not."""
@@ -68,6 +70,7 @@ class Trial:
             "dataset_fingerprint": self.fingerprint,
             "budget": self.budget,
             "seed": self.seed,
+            **({"initialisation": self.initialisation} if self.initialisation else {}),
             "strategy": {
                 "name": name,
                 "parameters": strategy.parameters,
@@ -81,6 +84,7 @@ class Trial:
             "evaluation": {
                 **self._extractor(),
                 "samples": self.samples,
+                **({"samplings": self.samplings} if self.samplings > 1 else {}),
                 "metrics": sorted(self.metrics),
                 # what leakage looks for, in the samples of `none` too
                 "leakage_space": space if "leakage" in self.metrics and self.space.ranges else None,
@@ -102,7 +106,8 @@ class Trial:
     @property
     def title(self) -> str:
         """Return a short name for people."""
-        return f"{self.dataset.name}/{self.budget}/{self.strategy.label}/seed{self.seed}"
+        repeat = f"/initialisation{self.initialisation}" if self.initialisation else ""
+        return f"{self.dataset.name}/{self.budget}/{self.strategy.label}/seed{self.seed}{repeat}"
 
 
 @functools.lru_cache(maxsize=64)
@@ -183,9 +188,12 @@ def _cell(
             extractor_source_hash=extractor_source_hash,
             samples=min(evaluation.samples or len(dataset.heldout), len(dataset.heldout)),
             metrics=evaluation.metrics,
+            initialisation=initialisation,
+            samplings=settings.repeats.samplings,
         )
         for budget in settings.budgets
         for validation_images in [_validation_images(suite, index, choice, config, budget)]
+        for initialisation in range(settings.repeats.initialisations)
         for seed in settings.seeds
     ]
 

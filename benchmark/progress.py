@@ -31,7 +31,8 @@ def codes_group(trial: Trial) -> tuple[object, ...] | None:
     if "codes" in trial.strategy.stages and trial.strategy.name != "none":
         return None
     model = trial.model
-    return (trial.fingerprint, trial.budget, trial.seed, model.size, model.vqvae, model.codes_stage)
+    noise = (trial.fingerprint, trial.budget, trial.seed, trial.initialisation)
+    return (*noise, model.size, model.vqvae, model.codes_stage)
 
 
 def work_of(trials: Iterable[Trial]) -> dict[str, float]:

@@ -30,6 +30,7 @@ def heading(trial: Trial) -> Record:
         "strategy": trial.strategy.label,
         "strategy_class": trial.strategy.name.rpartition(":")[2],
         "seed": trial.seed,
+        "initialisation": trial.initialisation,
         "versions": versions(),
         "hardware": processor(),
         "git_commit": git_commit(),

@@ -182,6 +182,7 @@ def _manifest(suite: Suite, path: Path, planned: Sequence[Trial]) -> dict[str, o
                 "budget": trial.budget,
                 "strategy": trial.strategy.label,
                 "seed": trial.seed,
+                **({"initialisation": trial.initialisation} if trial.initialisation else {}),
             }
             for trial in planned
         ],

@@ -14,7 +14,7 @@ from pcvq2.differences import differences
 
 State = Literal["done", "running", "failed", "interrupted", "changed", "never run"]
 _SHOWN = 3  # changed fields that are named
-Name = tuple[object, ...]  # dataset, budget, strategy, seed
+Name = tuple[object, ...]  # dataset, budget, strategy, seed, initialisation
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,8 @@ def _older(store: Store, names: set[Name], planned: set[str]) -> dict[Name, list
     found: dict[Name, list[Record]] = {}
     if names and any(store.record_path("").parent.glob("*.json")):
         for record in store.records():
-            name = tuple(record.get(key) for key in ("dataset", "budget", "strategy", "seed"))
+            named = (record.get(key) for key in ("dataset", "budget", "strategy", "seed"))
+            name = (*named, record.get("initialisation", 0))
             if name in names and record["id"] not in planned and isinstance(record.get("trial"), dict):
                 found.setdefault(name, []).append(record)
     return found
@@ -113,7 +114,7 @@ def _step_of(head: bytes) -> int | None:
 
 
 def _name_of(trial: Trial) -> Name:
-    return (trial.dataset.name, trial.budget, trial.strategy.label, trial.seed)
+    return (trial.dataset.name, trial.budget, trial.strategy.label, trial.seed, trial.initialisation)
 
 
 def _is_done(record: Record | None) -> bool:

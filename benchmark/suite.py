@@ -111,6 +111,17 @@ class Evaluation(_Part):
     metrics: tuple[str, ...] = tuple(METRICS)
 
 
+class Repeats(_Part):
+    """Repeat every (dataset, budget, strategy, seed), so that a report can tell where scatter comes from.
+
+    initialisations: trainings on the same images, with other initial weights, batches, views and dropout.
+    samplings: sets of samples drawn from each trained model.
+    """
+
+    initialisations: int = Field(default=1, ge=1, strict=True)
+    samplings: int = Field(default=1, ge=1, strict=True)
+
+
 class Resources(_Part):
     """Share of the machine one trial takes, and how often it writes a checkpoint."""
 
@@ -126,6 +137,7 @@ class SuiteSettings(_Part):
     datasets: list[Annotated[DatasetEntry, BeforeValidator(_sourced)]] = Field(min_length=1)
     budgets: list[Annotated[int, Field(ge=2)]] = Field(min_length=1)
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    repeats: Repeats = Repeats()
     strategies: list[Annotated[StrategyEntry, BeforeValidator(_named)]] = Field(min_length=1)
     baseline: str = "none"
     augmentation_space: dict[str, bool | float | str] | str = {}
@@ -229,5 +241,6 @@ _PARTS: dict[str, type[BaseModel]] = {
     "model": ModelSettings,
     "training": TrainingSettings,
     "evaluation": Evaluation,
+    "repeats": Repeats,
     "resources": Resources,
 }

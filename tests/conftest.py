@@ -31,7 +31,7 @@ evaluation: {metrics: [fid, kid, precision, recall, density, coverage, rfid, nea
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def suite_text() -> str:
     """A whole suite of two trials that train in a second."""
     return SUITE

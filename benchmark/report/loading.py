@@ -25,9 +25,11 @@ class PlannedTrial:
     strategy: str
     seed: int
     id: str
+    initialisation: int = 0  # above 0: a repeat with the seed's images and other initial weights
 
     def __str__(self) -> str:
-        return f"{self.dataset}, {self.budget} images, {self.strategy}, seed {self.seed} ({self.id})"
+        repeat = f", initialisation {self.initialisation}" if self.initialisation else ""
+        return f"{self.dataset}, {self.budget} images, {self.strategy}, seed {self.seed}{repeat} ({self.id})"
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,17 @@ class SuiteRecords:
         return sorted({trial.budget for trial in self.trials if trial.dataset == dataset})
 
     def planned(self, dataset: str, budget: int, strategy: str) -> list[PlannedTrial]:
-        """Return the trials planned for one cell of the table, by seed."""
+        """Return the trials planned for one cell of the table, by seed: repeats are not among them."""
         return self._cells.get((dataset, budget, strategy), [])
 
     def done(self, dataset: str, budget: int, strategy: str) -> dict[int, Record]:
         """Return seed -> record of one cell's finished trials, by seed."""
         planned = self.planned(dataset, budget, strategy)
         return {trial.seed: self.records[trial] for trial in planned if trial in self.records}
+
+    def repeats(self, dataset: str, budget: int, strategy: str) -> dict[int, dict[int, Record]]:
+        """Return seed -> initialisation -> record of one cell's finished trials, repeats among them."""
+        return self._repeats.get((dataset, budget, strategy), {})
 
     def count(self, status: str) -> int:
         """Count the unfinished trials with a status ("failed" or "missing")."""
@@ -84,7 +90,16 @@ class SuiteRecords:
     def _cells(self) -> dict[tuple[str, int, str], list[PlannedTrial]]:
         cells: dict[tuple[str, int, str], list[PlannedTrial]] = {}
         for trial in sorted(self.trials):
-            cells.setdefault((trial.dataset, trial.budget, trial.strategy), []).append(trial)
+            if not trial.initialisation:
+                cells.setdefault((trial.dataset, trial.budget, trial.strategy), []).append(trial)
+        return cells
+
+    @cached_property
+    def _repeats(self) -> dict[tuple[str, int, str], dict[int, dict[int, Record]]]:
+        cells: dict[tuple[str, int, str], dict[int, dict[int, Record]]] = {}
+        for trial in sorted(self.records):
+            cell = cells.setdefault((trial.dataset, trial.budget, trial.strategy), {})
+            cell.setdefault(trial.seed, {})[trial.initialisation] = self.records[trial]
         return cells
 
 
@@ -152,6 +167,7 @@ def _planned_trials(manifest: Mapping[str, Any], path: Path) -> tuple[PlannedTri
                     strategy=str(entry["strategy"]),
                     seed=int(entry["seed"]),
                     id=str(entry["id"]),
+                    initialisation=int(entry.get("initialisation", 0)),
                 )
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -163,9 +179,9 @@ def _planned_trials(manifest: Mapping[str, Any], path: Path) -> tuple[PlannedTri
 
 
 def _refuse_duplicates(trials: Iterable[PlannedTrial], path: Path) -> None:
-    seen: dict[tuple[str, int, str, int], PlannedTrial] = {}
+    seen: dict[tuple[str, int, str, int, int], PlannedTrial] = {}
     for trial in trials:
-        key = (trial.dataset, trial.budget, trial.strategy, trial.seed)
+        key = (trial.dataset, trial.budget, trial.strategy, trial.seed, trial.initialisation)
         if key in seen:
             hint = f"The first has the id {seen[key].id}; run the suite again."
             raise UserError(f"{path}: two trials are the same: {trial}", hint)
@@ -187,9 +203,10 @@ def _read_record(path: Path, trial: PlannedTrial) -> Record | Unfinished:
         return Unfinished(trial, "failed", f"{reason}: report with the version of bench that ran it")
     if record.get("status") != "done":
         return Unfinished(trial, "failed", one_line(record.get("reason") or "no reason was recorded"))
-    for key in ("dataset", "budget", "seed"):
-        if record.get(key) != getattr(trial, key):
-            message = f"{path}: {key} is {record.get(key)!r}, the manifest says {getattr(trial, key)!r}"
+    for key in ("dataset", "budget", "seed", "initialisation"):
+        found = record.get(key, 0 if key == "initialisation" else None)
+        if found != getattr(trial, key):
+            message = f"{path}: {key} is {found!r}, the manifest says {getattr(trial, key)!r}"
             raise UserError(message, "The record belongs to another trial; run the suite again.")
     return record
 

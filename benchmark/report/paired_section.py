@@ -17,6 +17,8 @@ from benchmark.report.significance import (
 )
 from benchmark.report.statistics import Comparison, remembered
 from benchmark.report.tables import Column, markdown
+from benchmark.report.variance_section import variance_lines
+from benchmark.report.variance_split import has_repeats
 
 
 @remembered
@@ -24,14 +26,16 @@ def paired_lines(comparison: Comparison) -> list[str]:
     """Return the Markdown lines of the section on paired comparisons in the headline."""
     found = contrasts(comparison, HEADLINE)
     if not found:
-        return [
+        nothing = (
             f"No strategy shares a seed with the baseline `{comparison.suite.baseline}`: nothing to pair."
-        ]
+        )
+        return [nothing, "", *variance_lines(comparison)] if has_repeats(comparison) else [nothing]
     lines = [*paired_notes(found), "", *markdown(contrast_columns(comparison, found)), ""]
     ranks = rank_columns(comparison)
     if ranks:
         lines += [*markdown(ranks), ""]
-    return lines + scatter_lines(comparison)
+    lines += scatter_lines(comparison)
+    return [*lines, "", *variance_lines(comparison)] if has_repeats(comparison) else lines
 
 
 def paired_notes(found: Sequence[Contrast]) -> list[str]:
@@ -100,13 +104,22 @@ def scatter_lines(comparison: Comparison) -> list[str]:
     found = seed_scatter(comparison, HEADLINE)
     if not found:
         return []
+    together = (
+        "Where the scatter comes from: a seed changes the subset, the initial weights and the sampling noise "
+        "together. "
+    )
+    shared = (
+        "how much of the scatter both arms of a pair share (mostly the subset and the initial weights), "
+        "which pairing removes, and how much stays in the differences, which only more seeds average out. "
+    )
+    missing = (
+        "Splitting the three needs repeats in the suite, `repeats: {initialisations: 2, samplings: 3}`: "
+        "several initial weights on the same subset, several sets of samples of the same model."
+    )
     return [
-        "Where the scatter comes from: a seed of this suite changes the subset, the initial weights and the "
-        "sampling noise together, so records cannot split the three. What they show is how much of the "
-        "scatter both arms of a pair share (mostly the subset and the initial weights), which pairing "
-        "removes, and how much stays in the differences, which only more seeds average out. Splitting the "
-        "three needs a suite that crosses them: several initial weights on the same subset, several sets "
-        "of samples of the same model.",
+        f"{together}This table shows {shared}The three are split below."
+        if has_repeats(comparison)
+        else f"{together}One run per seed cannot split the three. What it shows is {shared}{missing}",
         "",
         *markdown(scatter_columns(comparison, found)),
     ]

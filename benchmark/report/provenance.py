@@ -16,7 +16,15 @@ from benchmark.report.tables import markdown, protocol_record
 from benchmark.report.tuned import tuning_lines, tuning_of
 
 # Parts of a trial that name it or that the report shows in a place of their own.
-_NOT_SETTINGS = ("dataset", "budget", "seed", "space", "validation_images", "dataset_fingerprint")
+_NOT_SETTINGS = (
+    "dataset",
+    "budget",
+    "seed",
+    "initialisation",
+    "space",
+    "validation_images",
+    "dataset_fingerprint",
+)
 
 
 @remembered
@@ -31,7 +39,7 @@ def unfinished_lines(comparison: Comparison) -> list[str]:
                 ("dataset", [e.trial.dataset for e in entries]),
                 ("images", [str(e.trial.budget) for e in entries]),
                 ("strategy", [f"`{e.trial.strategy}`" for e in entries]),
-                ("seed", [str(e.trial.seed) for e in entries]),
+                ("seed", [_seed_text(e.trial) for e in entries]),
                 ("status", [e.status for e in entries]),
                 ("reason", [e.reason for e in entries]),
             ],
@@ -40,6 +48,10 @@ def unfinished_lines(comparison: Comparison) -> list[str]:
     else:
         lines = [f"None: all {len(suite.trials)} trials are done."]
     return [*lines, *_null_scores(suite)]
+
+
+def _seed_text(trial: PlannedTrial) -> str:
+    return f"{trial.seed}, initialisation {trial.initialisation}" if trial.initialisation else str(trial.seed)
 
 
 def protocol_lines(comparison: Comparison) -> list[str]:

@@ -19,6 +19,7 @@ SETTINGS = frozenset(
         "schema_version",
         "budget",
         "seed",
+        "initialisation",
         "samples",
         "references",
         "codebook_size",
@@ -111,6 +112,7 @@ _CATALOGUE = (
     Score("prior_seconds", "seconds in stage prior", "lower"),
     Score("sampling_seconds", "seconds sampling", "lower"),
     Score("scoring_seconds", "seconds scoring", "lower"),
+    Score("repeated_seconds", "seconds drawing and scoring further sets of samples", "lower"),
 )
 SCORES = {score.key: score for score in _CATALOGUE}
 

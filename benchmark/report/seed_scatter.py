@@ -1,8 +1,8 @@
 """Measure how far seeds scatter and how much of that two arms of a pair share.
 
-Today's records vary subset, initial weights and sampling noise with one seed, so the three cannot be told
+One run per seed varies subset, initial weights and sampling noise together, so the three cannot be told
 apart (Bouthillier et al. (2021), *Accounting for variance in machine learning benchmarks*). The shared part
-can.
+can. With a suite's `repeats`, `variance_split` tells the three apart.
 """
 
 from __future__ import annotations

@@ -179,7 +179,15 @@ def _readers(*suites: SuiteRecords) -> Mapping[str, Any]:
     )
 
 
-_NOT_COMPARED = {"budget", "seed", "strategy", "dataset_fingerprint", "validation_images", "schema_version"}
+_NOT_COMPARED = {
+    "budget",
+    "seed",
+    "initialisation",
+    "strategy",
+    "dataset_fingerprint",
+    "validation_images",
+    "schema_version",
+}
 
 
 def _only_in_one(first: SuiteRecords, second: SuiteRecords) -> list[str]:

@@ -1,4 +1,4 @@
-"""Write and print the comparison of two runs."""
+"""Write the comparison of two runs, as a page among others, and print it."""
 
 from __future__ import annotations
 
@@ -18,38 +18,100 @@ from benchmark.report.formatting import (
     interval,
     mean_and_half_width,
 )
+from benchmark.report.page.filling import filled
+from benchmark.report.page.inlining import prose
+from benchmark.report.page.main_table import Entry, MainTable, finite
 from benchmark.report.paired_section import p_text
 from benchmark.report.scores import HEADLINE, score
-from benchmark.report.tables import Column, markdown
+from benchmark.report.style import strategy_styles
 from benchmark.report.two_runs import Pairing, TwoRuns
+from benchmark.report.two_runs_text import (
+    circumstance_lines,
+    one_sided_lines,
+    pairing_columns,
+    score_tables,
+    two_runs_text,
+    verdict_lines,
+)
 
-_SHOWN = (HEADLINE, "kid", "fid", "recall", "nearest_training_ratio")
+_FILES = (
+    "Beside this page: [table.csv](table.csv) (every number), [README.md](README.md) (the same in Markdown). "
+    "Difference: second − first, so below zero the second run has the lower number."
+)
 
 
 def write_two_runs(runs: TwoRuns, output: Path) -> Path:
-    """Write README.md (main scores) and table.csv (every tested score); return the README."""
+    """Write README.md (main scores), index.html and table.csv (every tested score); return the README."""
     table = pd.DataFrame([_fields(pairing) for pairing in runs.pairings])
     text = table.to_csv(index=False, float_format="%.10g", lineterminator="\n")
     write_whole(output / "table.csv", text.encode())
+    write_whole(output / "index.html", two_runs_page(runs).encode())
     return write_whole(output / "README.md", two_runs_text(runs).encode())
 
 
-def two_runs_text(runs: TwoRuns) -> str:
-    """Return the page: what differs in the scores, then in the circumstances."""
-    lines = [f"# {runs.first.name}: two runs", "", *_verdict(runs), ""]
-    for key in _SHOWN:
-        if found := runs.of(key):
-            lines += [f"## {score(key).title}", "", *markdown(_columns(found)), ""]
-    lines += ["## Circumstances that differ", ""]
-    if runs.circumstances:
-        what, first, second = zip(*runs.circumstances, strict=True)
-        rows = [("what", list(what)), ("first", _code(first)), ("second", _code(second))]
-        lines += markdown(rows, words=True)
-    else:
-        lines += ["None is recorded: hardware, code, versions and settings are the same."]
-    lines += ["", "## Trials done in one run only", ""]
-    lines += [f"- {name}" for name in runs.only_in_one] or ["None."]
-    return "\n".join(lines) + "\n"
+def two_runs_page(runs: TwoRuns) -> str:
+    """Return index.html: one file that opens offline, with the suite page's frame and table."""
+    tables = [line for title, table in score_tables(runs) for line in (f"### {title}", "", *table, "")]
+    command = ["```sh", f"bench report {runs.names[0]} {runs.names[1]}", "```"]
+    styles = strategy_styles(runs.first.strategies)
+    return filled(
+        "two_runs.html.jinja",
+        {
+            "name": f"{runs.first.name}, two runs",
+            "title": f"{runs.first.title or runs.first.name}: two runs",
+            "answer": prose(verdict_lines(runs)),
+            "status": prose([_FILES]),
+            "table": _main_table(runs),
+            "colors": {name: style.color for name, style in styles.items()},
+            "full_tables": prose(tables),
+            "circumstances": prose(circumstance_lines(runs)),
+            "only_in_one": prose(one_sided_lines(runs)),
+            "reproduce": prose(command),
+        },
+    )
+
+
+def _main_table(runs: TwoRuns) -> MainTable:
+    """Return every tested score's rows; a cell without a pair in a score has dashes there."""
+    rows = list(dict.fromkeys((p.dataset, p.budget, p.strategy) for p in runs.pairings))
+    keys = list(dict.fromkeys(pairing.key for pairing in runs.pairings))
+    return MainTable(
+        rows=rows,
+        scores={key: _score_table(runs.of(key), key, rows) for key in keys},
+        first=keys[0] if keys else "",
+        datasets=[name for name in runs.first.datasets if any(name == row[0] for row in rows)],
+        budgets=sorted({budget for _, budget, _ in rows}),
+        strategies=[name for name in runs.first.strategies if any(name == row[2] for row in rows)],
+        left_out=0,
+    )
+
+
+def _score_table(
+    found: Sequence[Pairing], key: str, rows: Sequence[tuple[str, int, str]]
+) -> dict[str, object]:
+    means = decimals_for([e for p in found for e in (p.first, p.second)], key)
+    differences = decimals_of_differences(p.difference for p in found)
+    shown = {(p.dataset, p.budget, p.strategy): _entries(p, means, differences) for p in found}
+    nothing: list[Entry] = [("–", None)] * 7
+    way = {"lower": "lower is better", "higher": "higher is better"}.get(score(key).better, "")
+    return {
+        "title": score(key).title,
+        "way": way,
+        "record": "identical",
+        "rows": [shown.get(row, nothing) for row in rows],
+        "best": [False] * len(rows),  # two runs have no winner
+    }
+
+
+def _entries(pairing: Pairing, means: int, differences: int) -> list[Entry]:
+    return [
+        *((mean_and_half_width(e, means), finite(e.mean)) for e in (pairing.first, pairing.second)),
+        (interval(pairing.difference, differences), finite(pairing.difference.mean)),
+        (str(pairing.difference.n), pairing.difference.n),
+        (str(pairing.identical), pairing.identical),
+        (p_text(pairing.p), finite(pairing.p)),
+        (p_text(pairing.p_holm), finite(pairing.p_holm)),
+    ]
 
 
 def print_two_runs(runs: TwoRuns, console: Console) -> None:
@@ -64,52 +126,12 @@ def print_two_runs(runs: TwoRuns, console: Console) -> None:
     for name in names:
         is_name = name == "strategy"
         table.add_column(escape(name), justify="left" if is_name else "right", no_wrap=not is_name)
-    columns = dict(_columns(runs.of(HEADLINE)))
+    columns = dict(pairing_columns(runs.of(HEADLINE)))
     for row in zip(*(columns[name] for name in names), strict=True):
         table.add_row(*(escape(text.strip("`")) for text in row))
     console.print(table)
-    for line in _verdict(runs):
+    for line in verdict_lines(runs):
         console.print(line, markup=False)
-
-
-def _verdict(runs: TwoRuns) -> list[str]:
-    found = runs.of(HEADLINE)
-    pairs = sum(pairing.difference.n for pairing in found)
-    same = sum(pairing.identical for pairing in found)
-    apart = [
-        p for p in found if p.difference.side_of_zero in ("below", "above") and p.identical < p.difference.n
-    ]
-    sentences = [
-        f"First: {runs.names[0]}. Second: {runs.names[1]}. {same} of {pairs} pairs have the same "
-        f"{score(HEADLINE).title} to the last bit."
-    ]
-    if same < pairs:
-        named = "; ".join(f"{p.strategy} at {p.budget} ({p.dataset})" for p in apart)
-        expected = 0.05 * sum(p.difference.has_interval for p in found)
-        sentences.append(
-            f"Paired 95 % intervals that exclude zero: {named or 'none'} (without any difference about "
-            f"{expected:.1f} would be expected). Smallest Holm-corrected p: "
-            f"{p_text(min(p.p_holm for p in found))}."
-        )
-    return [" ".join(sentences)]
-
-
-def _columns(found: Sequence[Pairing]) -> list[Column]:
-    key = found[0].key if found else HEADLINE
-    means = decimals_for([e for p in found for e in (p.first, p.second)], key)
-    differences = decimals_of_differences(p.difference for p in found)
-    return [
-        ("dataset", [p.dataset for p in found]),
-        ("images", [str(p.budget) for p in found]),
-        ("strategy", [f"`{p.strategy}`" for p in found]),
-        ("first", [mean_and_half_width(p.first, means) for p in found]),
-        ("second", [mean_and_half_width(p.second, means) for p in found]),
-        ("difference [95 %]", [interval(p.difference, differences) for p in found]),
-        ("pairs", [str(p.difference.n) for p in found]),
-        ("identical", [str(p.identical) for p in found]),
-        ("p", [p_text(p.p) for p in found]),
-        ("p (Holm)", [p_text(p.p_holm) for p in found]),
-    ]
 
 
 def _fields(pairing: Pairing) -> dict[str, object]:
@@ -129,7 +151,3 @@ def _fields(pairing: Pairing) -> dict[str, object]:
         "p": pairing.p,
         "p_holm": pairing.p_holm,
     }
-
-
-def _code(texts: Sequence[str]) -> list[str]:
-    return [f"`{text}`" for text in texts]

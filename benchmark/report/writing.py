@@ -28,6 +28,8 @@ from benchmark.report.statistics import Comparison, compare
 from benchmark.report.style import rendered, styled
 from benchmark.report.tables import csv_text
 from benchmark.report.training_figures import learning_figure, strength_figure
+from benchmark.report.variance_section import variance_csv
+from benchmark.report.variance_split import has_repeats
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ def write_report(manifest_path: Path, runs: Path, output: Path) -> ReportSummary
         "table.tex": latex_text(comparison).encode(),
         "records.parquet": parquet_bytes(suite),
     }
+    if has_repeats(comparison):
+        texts["variance.csv"] = variance_csv(comparison).encode()
     figures = {
         f"figures/{caption.stem}.{kind}": content
         for caption, images in drawn

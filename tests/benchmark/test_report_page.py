@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from benchmark.report import write_report
+from benchmark.report.two_runs import compare_runs
+from benchmark.report.two_runs_page import write_two_runs
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PAGE_BYTES = 5 * 2**20
@@ -37,6 +39,28 @@ def page(published_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     output = tmp_path_factory.mktemp("report")
     write_report(published_runs / "suites" / "limited_data.json", published_runs, output)
     return output / "index.html"
+
+
+@pytest.fixture(scope="module")
+def two_runs(published_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the page of two runs, of which the second is 0.01 bits/dim better with `phased` at 60 images."""
+    second = tmp_path_factory.mktemp("two") / "second"
+    shutil.copytree(published_runs, second, ignore=shutil.ignore_patterns("artifacts"))
+    for path in (second / "records").iterdir():
+        record = json.loads(path.read_text())
+        record["versions"]["torch"] = "2.16.0"
+        if (record["strategy"], record["budget"]) == ("phased", 60):
+            record["bpd_heldout"] -= 0.01
+        path.write_text(json.dumps(record))
+    runs = compare_runs(str(published_runs), str(second))
+    return write_two_runs(runs, second.parent / "report").with_name("index.html")
+
+
+@pytest.fixture(params=["page", "two_runs"])
+def each_page(request: pytest.FixtureRequest) -> Path:
+    """Return the page of a suite, then that of two runs: both have one frame."""
+    found: Path = request.getfixturevalue(request.param)
+    return found
 
 
 def in_browser(page: Path, script: str, flags: Sequence[str] = ()) -> Any:
@@ -83,13 +107,13 @@ PRESS = (
 )
 
 
-def test_the_page_is_one_small_file_that_fetches_nothing(page: Path) -> None:
-    text = page.read_text()
+def test_the_page_is_one_small_file_that_fetches_nothing(each_page: Path) -> None:
+    text = each_page.read_text()
     assert len(text.encode()) <= PAGE_BYTES
     assert not re.findall(r'(?:src|srcset)="(?!data:)', text)
     assert not re.findall(r"<link(?![^>]*href=\"data:)|@import|url\((?!#)", text)
     assert in_browser(
-        page, "return performance.getEntriesByType('resource').map(e => e.name.slice(0, 5));"
+        each_page, "return performance.getEntriesByType('resource').map(e => e.name.slice(0, 5));"
     ) in ([], ["data:"])
 
 
@@ -135,9 +159,9 @@ def test_another_score_fills_the_table(page: Path) -> None:
     assert record.count("/") == 2
 
 
-def test_a_phone_scrolls_tables_not_the_page(page: Path) -> None:
-    frame = page.with_name("phone.html")
-    frame.write_text(f'<iframe id="phone" src="{page.name}" style="width:360px;height:800px"></iframe>')
+def test_a_phone_scrolls_tables_not_the_page(each_page: Path) -> None:
+    frame = each_page.with_name("phone.html")
+    frame.write_text(f'<iframe id="phone" src="{each_page.name}" style="width:360px;height:800px"></iframe>')
     wide, inside = in_browser(
         frame,
         "const inner = document.getElementById('phone').contentDocument.documentElement;"
@@ -148,13 +172,13 @@ def test_a_phone_scrolls_tables_not_the_page(page: Path) -> None:
     assert wide <= inside
 
 
-def test_dark_and_light_differ_and_both_can_be_read(page: Path) -> None:
+def test_dark_and_light_differ_and_both_can_be_read(each_page: Path) -> None:
     script = (
         "const style = getComputedStyle(document.body); const of = s => getComputedStyle("
         "document.querySelector(s)).color; return [style.backgroundColor, style.color, of('a'), "
-        "of('figcaption')];"
+        "of('caption')];"
     )
-    found = [in_browser(page, script, [f"--blink-settings=preferredColorScheme={n}"]) for n in (0, 1)]
+    found = [in_browser(each_page, script, [f"--blink-settings=preferredColorScheme={n}"]) for n in (0, 1)]
     assert found[0][0] != found[1][0]
     for background, *texts in found:
         assert all(contrast(background, text) >= 4.5 for text in texts)  # WCAG 2.1, level AA
@@ -172,9 +196,9 @@ def contrast(one: str, other: str) -> float:
     return (bright + 0.05) / (dim + 0.05)
 
 
-def test_keyboard_and_screen_readers_get_everything(page: Path) -> None:
+def test_keyboard_and_screen_readers_get_everything(each_page: Path) -> None:
     report = in_browser(
-        page,
+        each_page,
         "const all = s => [...document.querySelectorAll(s)]; const ids = all('[id]').map(e => e.id);"
         "return {language: document.documentElement.lang, h1: all('h1').length,"
         "levels: all('h1,h2,h3,h4,h5').map(e => Number(e.tagName[1])),"
@@ -197,6 +221,30 @@ def test_keyboard_and_screen_readers_get_everything(page: Path) -> None:
         "twice": [],
         "dangling": [],
     }
+
+
+def test_the_table_of_two_runs_sorts_filters_and_changes_its_score(two_runs: Path) -> None:
+    first, few, head, kid = in_browser(
+        two_runs,
+        CHOOSE + "document.querySelectorAll('#main thead button')[5].click();"
+        f"const text = () => {ROWS}.map(r => [...r.cells].map(c => c.textContent.trim()));"
+        "const first = text()[0]; choose('strategy', 'phased'); const few = text().length;"
+        "const head = document.querySelectorAll('#main thead th')[7].textContent; choose('score', 'kid');"
+        "return [first, few, head, text()[0]];",
+    )
+    assert first[1:3] == ["60", "phased"]  # the lowest difference comes first
+    assert first[5].startswith("\u22120.010")
+    assert first[6:8] == ["3", "0"]
+    assert few == 3
+    assert head == "identical"
+    assert kid[7] == "3"
+
+
+def test_the_page_of_two_runs_says_what_the_markdown_says(two_runs: Path) -> None:
+    text = two_runs.read_text()
+    for said in ("42 of 45 pairs", "version of torch", "2.16.0", "phased at 60 (digits)", "bench report "):
+        assert said in text
+    assert "42 of 45 pairs" in two_runs.with_name("README.md").read_text()
 
 
 def test_names_and_reasons_from_records_are_text_not_markup(published_runs: Path, tmp_path: Path) -> None:

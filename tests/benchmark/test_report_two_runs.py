@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from benchmark.cli import app
 from benchmark.errors import UserError
 from benchmark.report.two_runs import compare_runs
-from benchmark.report.two_runs_page import two_runs_text
+from benchmark.report.two_runs_text import two_runs_text
 
 
 @pytest.fixture
@@ -66,6 +66,7 @@ def test_the_command_writes_a_page_and_a_table(published_runs: Path, second: Pat
     assert "second - first" in result.output
     folder = tmp_path / "limited_data-two-runs"
     assert (folder / "README.md").is_file()
+    assert (folder / "index.html").is_file()
     rows = list(csv.DictReader((folder / "table.csv").open()))
     (row,) = [r for r in rows if (r["strategy"], r["budget"], r["score"]) == ("phased", "60", "bpd_heldout")]
     assert float(row["diff_mean"]) == pytest.approx(-0.0101)

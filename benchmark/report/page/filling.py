@@ -68,6 +68,13 @@ def page_text(
         "shared": prose(shared),
         "environment": prose(environment_lines(comparison)),
         "reproduce": prose(reproduce_lines(comparison)),
+    }
+    return filled("page.html.jinja", values)
+
+
+def filled(template: str, values: Mapping[str, Any]) -> str:
+    """Fill a page that extends the shell; style and script are the same for all."""
+    common = {
         "style": Markup((_HERE / "page.css").read_text(encoding="utf-8")),
         "script": Markup((_HERE / "page.js").read_text(encoding="utf-8")),
     }
@@ -80,7 +87,7 @@ def page_text(
         keep_trailing_newline=True,
     )
     pages.filters["script_json"] = _script_json
-    return pages.get_template("page.html.jinja").render(values)
+    return pages.get_template(template).render({**common, **values})
 
 
 def _script_json(value: object) -> Markup:

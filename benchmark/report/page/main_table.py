@@ -82,22 +82,23 @@ def _entries(
 ) -> list[Entry]:
     mean, paired = cell.score(key), cell.difference(key)
     entries: list[Entry] = [
-        (mean_and_half_width(mean, decimals[0]), _finite(mean.mean)),
+        (mean_and_half_width(mean, decimals[0]), finite(mean.mean)),
         (str(mean.n), mean.n),
     ]
     if not paired.n:
         return [*entries, ("baseline" if cell.strategy == baseline else "–", None), *[_NOTHING] * 4]
     star = " ★" if found is not None and found.is_significant else ""
-    entries += [(interval(paired, decimals[1]) + star, _finite(paired.mean)), (str(paired.n), paired.n)]
+    entries += [(interval(paired, decimals[1]) + star, finite(paired.mean)), (str(paired.n), paired.n)]
     if found is None:
         return [*entries, *[_NOTHING] * 3]
     return [
         *entries,
         (found.record, int(found.record.split("/")[0])),
-        (p_text(found.p), _finite(found.p)),
-        (p_text(found.p_holm), _finite(found.p_holm)),
+        (p_text(found.p), finite(found.p)),
+        (p_text(found.p_holm), finite(found.p_holm)),
     ]
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """Return what a column is sorted by: six digits, None for NaN."""
     return float(f"{value:.6g}") if math.isfinite(value) else None

@@ -1,0 +1,80 @@
+"""Draw further sets of samples from a trained model and score each: how much of a score is sampling noise?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from benchmark.metrics.extractors import Extractor
+from benchmark.metrics.score import COUNTS, SETS_OF, ImageSets
+from benchmark.plan import Trial
+from benchmark.records import Record, Store
+from benchmark.scoring import feature_scores, leakage_keys
+from benchmark.seeds import seed_for
+from pcvq2 import PCVQ2
+from pcvq2.training import Progress
+
+_REAL_ONLY = ("fid_floor", "kid_floor")  # they follow from the number of samples, not from the samples
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draw and score the n-th set of samples of a trained model, as the first was drawn and scored."""
+
+    trial: Trial
+    model: PCVQ2
+    extractor: Extractor
+    sets: ImageSets  # what the first set was compared with
+    heldout: Tensor
+    store: Store
+
+    def scores(self, sampling: int) -> Record:
+        """Return the sample scores of a set; all strategies share the noise of a `sampling`."""
+        trial = self.trial
+        samples = self.model.sample(trial.samples, seed=seed_for(trial, "sampling", sampling))
+        drawn = replace(self.sets, generated=samples.permute(0, 2, 3, 1).cpu().numpy())
+        metrics = [m for m in trial.metrics if "generated" in SETS_OF.get(m, ()) and m not in _REAL_ONLY]
+        found: Record = dict(
+            feature_scores(trial, self.extractor, drawn, self.store, metrics=metrics, sampling=sampling)
+        )
+        return found | leakage_keys(trial, self.heldout, samples, self.store, sampling=sampling)
+
+
+def repeated_keys(sampler: Sampler, first: Record, progress: Progress) -> Record:
+    """Draw the trial's further sets; return every score of all sets, the first among them. {} for one set.
+
+    `repeated_scores` maps each score to a list in the order of samplings; None where one has no value, with
+    the reasons in `repeated_scores_null_reason`. `repeated_seconds` is what the further sets took.
+    """
+    count = sampler.trial.samplings
+    if count < 2:
+        return {}
+    start, sets = time.perf_counter(), [first]
+    for sampling in range(1, count):
+        progress("sampling", sampling, count)
+        sets.append(sampler.scores(sampling))
+    names = [name for name in sets[-1] if _is_score(name) and any(_has_number(s, name) for s in sets)]
+    keys: Record = {
+        "repeated_scores": {name: [scores.get(name) for scores in sets] for name in names},
+        "repeated_seconds": time.perf_counter() - start,
+    }
+    reasons = list(_reasons(sets, names))
+    return keys | ({"repeated_scores_null_reason": "; ".join(reasons)} if reasons else {})
+
+
+def _reasons(sets: list[Record], names: list[str]) -> Iterable[str]:
+    for sampling, scores in enumerate(sets):
+        for name in names:
+            if not _has_number(scores, name):
+                yield f"{name}, sampling {sampling}: {scores.get(f'{name}_null_reason', 'no reason given')}"
+
+
+def _has_number(scores: Record, name: str) -> bool:
+    return isinstance(scores.get(name), int | float)
+
+
+def _is_score(name: str) -> bool:
+    return name not in COUNTS and not name.endswith(("_low", "_high", "_null_reason"))
