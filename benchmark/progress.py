@@ -12,7 +12,8 @@ from benchmark.records import Record
 
 Clock = Callable[[], float]
 
-# cost of a step of stage `codes` and of all scoring, in steps of stage `prior` (digits, two cores)
+# cost of a step of stage `codes` and of all scoring, in steps of stage `prior` of the same trial (digits and
+# cats, two cores)
 _CODES_STEP, _SCORING = 0.4, 30.0
 
 
@@ -35,8 +36,14 @@ def codes_group(trial: Trial) -> tuple[object, ...] | None:
     return (*noise, model.size, model.vqvae, model.codes_stage)
 
 
+def step_work(trial: Trial) -> float:
+    """Estimate the multiplications of a step of stage `prior`: datasets and models of a suite differ."""
+    prior = trial.model.prior
+    return trial.model.prior_stage.batch * trial.model.size**2 * prior.channels**2 * prior.layers
+
+
 def work_of(trials: Iterable[Trial]) -> dict[str, float]:
-    """Estimate each trial's work in steps of the stage prior; a shared auto-encoder counts once."""
+    """Estimate each trial's work, in its own steps of the stage prior; a shared auto-encoder counts once."""
     seen: set[tuple[object, ...]] = set()
     work = {}
     for trial in trials:
@@ -78,7 +85,9 @@ class Run:
 
     def __post_init__(self) -> None:
         self.started = self.clock()
-        self.work = work_of(self.trials)
+        self._step_work = {trial.id: step_work(trial) for trial in self.trials}
+        self._steps = work_of(self.trials)
+        self.work = {trial_id: steps * self._step_work[trial_id] for trial_id, steps in self._steps.items()}
         self.titles = {trial.id: trial.title for trial in self.trials}
         self._models = {trial.id: trial.model for trial in self.trials}
         self._finished_work = 0.0
@@ -90,14 +99,14 @@ class Run:
         """Note that a trial has done `step` of `steps` in a stage."""
         if self._first_step is None:
             self._first_step = self.clock()  # start-up of the workers is not work
-        done = 0.0
+        whole = self._steps[trial_id]
         if stage == "codes":
-            done = min(_CODES_STEP * step, self.work[trial_id])
+            done = min(_CODES_STEP * step, whole)
         elif stage == "prior":
-            before = self.work[trial_id] - self._models[trial_id].prior_stage.steps - _SCORING
-            done = before + step
+            done = whole - self._models[trial_id].prior_stage.steps - _SCORING + step
         else:
-            done = self.work[trial_id] - _SCORING
+            done = whole - _SCORING
+        done *= self._step_work[trial_id]
         self._resumed_work.setdefault(trial_id, done)
         last = self.running.get(trial_id)
         began, first = self.clock(), step

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmark.errors import UserError, unknown_name
 from benchmark.plan import DEFAULT_VALIDATION_SHARE, Trial, plan_trials
-from benchmark.suite import Evaluation, StrategyEntry, Suite
+from benchmark.suite import Evaluation, Repeats, StrategyEntry, Suite
 from pcvq2.config import override
 from pcvq2.randomness import derive_seed
 from strategies import Uniform
@@ -213,7 +213,7 @@ def _with_entry(suite: Suite, index: int, entry: dict[str, Any], seeds: tuple[in
     """Return the suite with an entry in place of its own, tuning's seeds and the cheapest evaluation."""
     entries = list(suite.settings.strategies)
     entries[index] = StrategyEntry.model_validate(entry)
-    changes = {"strategies": entries, "seeds": list(seeds), "evaluation": _EVALUATION}
+    changes = {"strategies": entries, "seeds": list(seeds), "evaluation": _EVALUATION, "repeats": Repeats()}
     return dataclasses.replace(suite, settings=suite.settings.model_copy(update=changes))
 
 

@@ -173,6 +173,25 @@ def test_the_eta_is_the_pace_so_far_and_a_shared_auto_encoder_counts_once(suite_
     assert run.line() == "1/2 done, 1 failed in 0:10"
 
 
+def test_the_eta_knows_that_larger_images_take_longer(suite_file: Path) -> None:
+    """The small dataset's trials end first; a pace in trials would promise the large ones in no time."""
+    text = suite_file.read_text()
+    small = "  - {name: digits, source: digits, size: 16, heldout: 40}\n"
+    assert small in text
+    large = "  - {name: large, source: shapes, size: 32, heldout: 40, images: 60}\n"
+    suite_file.write_text(text.replace(small, small + large))
+    now = 0.0
+    run = Run(plan_trials(load_suite(suite_file)), clock=lambda: now)
+    work = {trial.title: run.work[trial.id] for trial in run.trials}
+    assert work["large/20/none/seed0"] == 4 * work["digits/20/none/seed0"]
+    for trial in sorted(run.trials, key=lambda trial: trial.dataset.size or 0)[:2]:
+        run.step(trial.id, "prior", 0, 6)
+        now += 10.0 * run.work[trial.id] / work["digits/20/none/seed0"]
+        run.end({"id": trial.id, "status": "done"})
+    left = 10.0 * sum(work[f"large/20/{name}/seed0"] for name in ("none", "phased"))
+    assert run.eta_seconds == pytest.approx(left / work["digits/20/none/seed0"], rel=0.2)
+
+
 def test_steps_of_an_earlier_run_do_not_flatter_the_eta(suite_file: Path) -> None:
     now = 0.0
     run = Run(plan_trials(load_suite(suite_file)), clock=lambda: now)
