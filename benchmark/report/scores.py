@@ -134,7 +134,9 @@ def number_in(record: Record, key: str) -> float | None:
 
 def numeric_keys(records: Iterable[Record]) -> tuple[str, ...]:
     """List every score with a number in some record: known ones in house order, then plugins' by name."""
-    every = {key for record in records for key in record if number_in(record, key) is not None}
+    every: set[str] = set()
+    for record in records:
+        every.update(key for key in record.keys() - every if number_in(record, key) is not None)
     found = set(without_bounds(every)) - SETTINGS
     return tuple(key for key in SCORES if key in found) + tuple(sorted(found - SCORES.keys()))
 

@@ -162,25 +162,43 @@ def by_seed(records: Mapping[int, Record], key: str) -> dict[int, float]:
 def compare(suite: SuiteRecords) -> Comparison:
     """Compute every estimate and every paired difference of a suite."""
     metrics = numeric_keys(suite.records.values())
+    read: dict[tuple[Hashable, ...], dict[int, float]] = {
+        (dataset, budget, strategy, key): by_seed(records, key)
+        for dataset in suite.datasets
+        for budget in suite.budgets(dataset)
+        for strategy in suite.strategies
+        for records in [suite.done(dataset, budget, strategy)]
+        for key in metrics
+    }
     cells = tuple(
-        _cell(suite, metrics, dataset, budget, strategy)
+        _cell(suite, metrics, read, (dataset, budget, strategy))
         for dataset in suite.datasets
         for budget in suite.budgets(dataset)
         for strategy in suite.strategies
         if suite.planned(dataset, budget, strategy)
     )
-    return Comparison(suite, metrics, cells)
+    comparison = Comparison(suite, metrics, cells)
+    comparison.memory.update(read)  # what Comparison.numbers would read again
+    return comparison
 
 
-def _cell(suite: SuiteRecords, metrics: tuple[str, ...], dataset: str, budget: int, strategy: str) -> Cell:
-    planned = suite.planned(dataset, budget, strategy)
-    done = suite.done(dataset, budget, strategy)
-    scores = {key: estimate(by_seed(done, key).values()) for key in metrics}
+def _cell(
+    suite: SuiteRecords,
+    metrics: tuple[str, ...],
+    read: Mapping[tuple[Hashable, ...], Mapping[int, float]],
+    place: tuple[str, int, str],
+) -> Cell:
+    dataset, budget, strategy = place
+    planned = suite.planned(*place)
+    done = suite.done(*place)
+    scores = {key: estimate(read[*place, key].values()) for key in metrics}
     differences: dict[str, Estimate] = {}
     if suite.baseline is not None and strategy != suite.baseline:
-        base = suite.done(dataset, budget, suite.baseline)
         seeds = {trial.seed for trial in planned + suite.planned(dataset, budget, suite.baseline)}
         differences = {
-            key: paired_difference(by_seed(done, key), by_seed(base, key), seeds) for key in metrics
+            key: paired_difference(
+                read[*place, key], read.get((dataset, budget, suite.baseline, key), {}), seeds
+            )
+            for key in metrics
         }
     return Cell(dataset, budget, strategy, len(planned), len(done), scores, differences)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,9 @@ from benchmark.report.formatting import (
     shortened,
     spread,
 )
+from benchmark.report.loading import load_suite
 from benchmark.report.scores import numeric_keys, plugin_keys
-from benchmark.report.statistics import Estimate, estimate, paired_difference
+from benchmark.report.statistics import Estimate, by_seed, compare, estimate, paired_difference
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 20])
@@ -127,3 +129,18 @@ def test_words() -> None:
     assert [spread(counts) for counts in ([], [3, 3], [3, 1])] == ["0", "3", "1 to 3"]
     assert shortened("short") == "short"
     assert len(shortened("a" * 60, 24)) == 24
+
+
+def test_a_comparison_read_once_is_what_its_records_say_one_by_one(published_runs: Path) -> None:
+    suite = load_suite(published_runs / "suites" / "limited_data.json", published_runs)
+    comparison = compare(suite)
+    assert len(comparison.cells) == 15
+    for cell in comparison.cells:
+        done = suite.done(cell.dataset, cell.budget, cell.strategy)
+        base = suite.done(cell.dataset, cell.budget, "none")
+        for key in comparison.metrics:
+            ours, theirs = by_seed(done, key), by_seed(base, key)
+            assert cell.score(key) == estimate(ours.values())
+            assert comparison.numbers(cell.dataset, cell.budget, cell.strategy, key) == ours
+            if cell.strategy != "none":
+                assert cell.difference(key) == paired_difference(ours, theirs, ours.keys() | theirs.keys())
