@@ -15,10 +15,10 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from benchmark.report.formatting import shortened, spread
 from benchmark.report.scores import HEADLINE, score
 from benchmark.report.statistics import Comparison, Estimate
-from benchmark.report.style import GREY, StrategyStyle, legend_below, strategy_styles
+from benchmark.report.style import GREY, MOST_DOTS, StrategyStyle, legend_below, strategy_styles
 from benchmark.report.tables import features_phrase, protocol_record
 
-MOST_DOTS = 20  # single seeds beside an interval; more are a blot
+_LABELS_FIT = 36  # characters under a panel; more would touch
 _DODGE = 0.11  # distance between neighbouring strategies, in units of ln(budget)
 
 
@@ -166,7 +166,9 @@ def _budget_axis(axis: Axes, budgets: list[int], strategies: int) -> None:
     axis.set_xscale("log")
     axis.xaxis.set_major_locator(FixedLocator(budgets))
     axis.xaxis.set_minor_locator(NullLocator())
-    axis.set_xticks(budgets, [str(budget) for budget in budgets])
+    labels = [str(budget) for budget in budgets]
+    crowded = len("  ".join(labels)) > _LABELS_FIT
+    axis.set_xticks(budgets, labels, rotation=35 if crowded else 0, ha="right" if crowded else "center")
     margin = math.exp(_dodge(budgets, strategies) * (strategies / 2 + 0.6) + 0.06)
     axis.set_xlim(budgets[0] / margin, budgets[-1] * margin)
     axis.grid(False, axis="x")

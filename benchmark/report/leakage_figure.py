@@ -9,7 +9,15 @@ from matplotlib.patches import Patch
 from benchmark.report.formatting import shortened, spread
 from benchmark.report.loading import SuiteRecords
 from benchmark.report.statistics import Comparison, by_seed, estimate
-from benchmark.report.style import GREY, StrategyStyle, legend_below, strategy_styles
+from benchmark.report.style import (
+    GREY,
+    MOST_DOTS,
+    StrategyStyle,
+    drawn_budgets,
+    legend_below,
+    rows_phrase,
+    strategy_styles,
+)
 
 _OPAQUE = 0.8
 _LOWEST, _HIGHEST = -0.3, 1.4  # intervals of two seeds reach far beyond anything to be seen
@@ -39,7 +47,7 @@ def leakage_figure(comparison: Comparison, dataset: str) -> Figure | None:
     if not operations:
         return None
     styles = strategy_styles(suite.strategies)
-    budgets = suite.budgets(dataset)
+    budgets = drawn_budgets(suite.budgets(dataset))
     size = (max(2.0 * len(operations) + 0.8, 5.0), 1.9 * len(budgets) + 1.1)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(len(budgets), len(operations), sharey=True, squeeze=False)
@@ -56,9 +64,9 @@ def leakage_figure(comparison: Comparison, dataset: str) -> Figure | None:
         Patch(facecolor=style.color, hatch=hatch, alpha=_OPAQUE, label=shortened(name, 40))
         for (name, style), hatch in zip(styles.items(), _hatches(styles), strict=True)
     ]
-    legend_below(
-        figure, handles, f"0: as in clean images, 1: as in fully augmented ones; n = {spread(counts)} seeds"
-    )
+    rows = rows_phrase(suite.budgets(dataset))
+    about = f"0: as in clean images, 1: as in fully augmented ones; n = {spread(counts)} seeds{rows}"
+    legend_below(figure, handles, about)
     return figure
 
 
@@ -91,7 +99,8 @@ def _draw(
             edgecolor="white",
             zorder=2,
         )
-        axis.plot([place] * len(values), values, ".", color="black", markersize=3, alpha=0.7, zorder=4)
+        if len(values) <= MOST_DOTS:
+            axis.plot([place] * len(values), values, ".", color="black", markersize=3, alpha=0.7, zorder=4)
         if found.has_interval:
             axis.vlines(place, found.low, found.high, color="black", linewidth=1.0, zorder=3)
     for height in (0.0, 1.0):

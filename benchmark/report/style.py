@@ -18,6 +18,8 @@ PALETTE = ("#333333", "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#5
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*", "h")  # 9 markers, 8 colours: 72 distinct pairs
 FAMILIAR = {"none": 0, "none-early-stop": 1, "constant": 2, "phased": 3, "adaptive": 4}
 LINES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
+MOST_ROWS = 6  # budgets, one above the other; a page holds no more
+MOST_DOTS = 20  # single seeds beside an interval; more are a blot
 GREY, GRID = "#6B6B6B", "#E4E4E4"
 PNG_DPI = 150
 
@@ -62,6 +64,18 @@ def strategy_styles(strategies: Sequence[str]) -> dict[str, StrategyStyle]:
         name: StrategyStyle(PALETTE[slot % len(PALETTE)], MARKERS[slot % len(MARKERS)])
         for name, slot in zip(strategies, slots, strict=True)
     }
+
+
+def drawn_budgets(budgets: Sequence[int]) -> list[int]:
+    """Choose the budgets that get a row of panels: all, or the ends and those evenly between them."""
+    if len(budgets) <= MOST_ROWS:
+        return list(budgets)
+    return [budgets[round(row * (len(budgets) - 1) / (MOST_ROWS - 1))] for row in range(MOST_ROWS)]
+
+
+def rows_phrase(budgets: Sequence[int]) -> str:
+    """Say how many budgets have no row; nothing where all have one."""
+    return f"; {MOST_ROWS} of {len(budgets)} budgets" if len(budgets) > MOST_ROWS else ""
 
 
 def styled() -> Any:

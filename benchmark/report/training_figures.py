@@ -14,7 +14,15 @@ from matplotlib.ticker import MaxNLocator
 from benchmark.report.formatting import decimals_for, number, shortened
 from benchmark.report.loading import Record, SuiteRecords
 from benchmark.report.statistics import Comparison
-from benchmark.report.style import GREY, LINES, StrategyStyle, legend_below, strategy_styles
+from benchmark.report.style import (
+    GREY,
+    LINES,
+    StrategyStyle,
+    drawn_budgets,
+    legend_below,
+    rows_phrase,
+    strategy_styles,
+)
 
 _COLUMNS = 5
 MOST_LINES = 6  # seeds drawn in one panel; more cannot be told apart
@@ -63,7 +71,7 @@ def learning_figure(comparison: Comparison, dataset: str) -> Figure | None:
     if not _any_curve(suite, dataset, "curve_rate_heldout_bpd"):
         return None
     styles = strategy_styles(suite.strategies)
-    budgets = suite.budgets(dataset)
+    budgets = drawn_budgets(suite.budgets(dataset))
     size = (max(2.15 * len(styles) + 0.7, 5.0), 1.95 * len(budgets) + 1.0)
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.06))
     axes = figure.subplots(len(budgets), len(styles), squeeze=False)
@@ -79,7 +87,7 @@ def learning_figure(comparison: Comparison, dataset: str) -> Figure | None:
     for heading, foot, name in zip(axes[0], axes[-1], styles, strict=True):
         _heading(heading, name, 27)
         foot.set_xlabel("step")
-    lines = _lines_phrase(suite, dataset)
+    lines = _lines_phrase(suite, dataset) + rows_phrase(suite.budgets(dataset))
     legend_below(figure, _rate_legend(suite), f"the prior's rate (top + bottom), {lines}")
     return figure
 

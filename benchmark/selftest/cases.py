@@ -191,14 +191,15 @@ def check_without_extractor(planted: Planted) -> list[Check]:
     checks = []
     for operation in LEAK_SPACE.ranges:
         key = f"leak_{operation}"
+        expectation = f"{key} < 0.3 clean, > 0.7"
         if key not in augmented:
             reason = "null: the probe cannot tell augmented from clean images"
-            checks.append(Check(name, "-", "augmented reals", f"{key} fires, or is null", reason, n, True))
+            checks.append(Check(name, "-", "augmented reals", expectation, reason, n, False))
             continue
         pair = [clean[key], augmented[key]]
         shown = ", ".join(f"{value:.3g}" for value in pair)
         fires = abs(pair[0]) < 0.3 and pair[1] > 0.7
-        checks.append(Check(name, "-", "augmented reals", f"{key} < 0.3 clean, > 0.7", shown, n, fires))
+        checks.append(Check(name, "-", "augmented reals", expectation, shown, n, fires))
     return checks + _codebooks(planted)
 
 

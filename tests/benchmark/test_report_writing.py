@@ -24,7 +24,7 @@ from benchmark.report.loading import load_suite
 from benchmark.report.protocol import refuse_mixed_protocols
 from benchmark.report.readme import readme_text
 from benchmark.report.statistics import Comparison, compare
-from benchmark.report.style import rendered, strategy_styles, styled
+from benchmark.report.style import drawn_budgets, rendered, rows_phrase, strategy_styles, styled
 from benchmark.report.tables import csv_text
 
 Record = dict[str, Any]
@@ -512,3 +512,11 @@ def test_leaks_copies_and_floors_are_shown_where_records_hold_them(tmp_path: Pat
     assert "−3.20 ± 0.00 |" in section
     assert "how low a distance can get" in section
     assert "leak_x_flip_low" not in text.split("## Protocol")[0]
+
+
+def test_more_budgets_than_a_page_holds_are_drawn_in_part_and_counted() -> None:
+    few, many = [60, 300, 1200], [60 * 2**place for place in range(10)]
+    assert drawn_budgets(few) == few
+    assert rows_phrase(few) == ""
+    assert drawn_budgets(many) == [many[place] for place in (0, 2, 4, 5, 7, 9)]
+    assert rows_phrase(many) == "; 6 of 10 budgets"

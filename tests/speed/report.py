@@ -26,7 +26,7 @@ STRATEGIES = ("none", "constant", "phased", "adaptive", "annealed")
 OPERATIONS = ("rotation", "shift", "scale", "x_flip")
 EVALUATIONS = 40
 INTERVALS = ("fid", "kid", "bpd_heldout", "precision", "recall", "fid_pixels", "kid_pixels")
-CURVES = ("rate_train_bpd", "rate_heldout_bpd", "strength", "gap")
+CURVES = ("rate_train_bpd", "rate_heldout_bpd", "gap")
 
 
 def record_of(trial: dict[str, Any], draw: random.Random, packages: dict[str, str]) -> dict[str, Any]:
@@ -39,6 +39,7 @@ def record_of(trial: dict[str, Any], draw: random.Random, packages: dict[str, st
         scores |= {f"{key}_low": scores[key] - 0.1, f"{key}_high": scores[key] + 0.1}
     steps = [10 * place for place in range(EVALUATIONS)]
     curves: dict[str, Any] = {f"curve_{name}": [level + draw.random() for _ in steps] for name in CURVES}
+    curves["curve_strength"] = [draw.random() for _ in steps]
     strategy = {"name": trial["strategy"], "parameters": {"strength": 1.0}, "stages": ["prior"]}
     return (
         trial
