@@ -8,7 +8,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: two w
 
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("any_machine", deadline=None)  # a busy one is no failure
+hypothesis.settings.load_profile("any_machine")
 
 SUITE = """\
 datasets:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from benchmark.plan import Trial, plan_trials
 from benchmark.records import Store
 from benchmark.suite import load_suite
 from benchmark.trial import attempt_trial
+from pcvq2.prior import Prior
 from strategies import adaptive
 
 
@@ -79,18 +81,16 @@ def test_a_trial_that_broke_off_ends_in_the_record_of_one_that_did_not(
         assert len(set(whole["curve_strength"])) > 1
 
 
-def test_a_nan_is_not_gone_on_from(tmp_path: Path, suite_text: str) -> None:
-    (tmp_path / "mine.py").write_text(
-        "from strategies import Strategy, View\n"
-        "class Nan(Strategy):\n"
-        "    def strength(self, progress):\n"
-        "        return 1.0\n"
-        "    def augment(self, images, context):\n"
-        "        return View(images * float('nan') if context.step == 4 else images)\n"
-    )
-    trial = trial_of(tmp_path / "a.yaml", suite_text, "{name: './mine.py:Nan', stages: [codes]}")
+def test_a_nan_is_not_gone_on_from(tmp_path: Path, suite_text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = Prior.loss, itertools.count()
+
+    def loss(self: Prior, *arguments: Any) -> Any:
+        return real(self, *arguments) * (float("nan") if next(calls) == 4 else 1.0)
+
+    monkeypatch.setattr(Prior, "loss", loss)
+    trial = trial_of(tmp_path / "a.yaml", suite_text, "{name: constant, stages: [prior]}")
     record = attempt(trial, tmp_path / "runs")
-    assert record["reason"].startswith("NonFiniteLoss: stage 'codes', step 4")
+    assert record["reason"].startswith("NonFiniteLoss: stage 'prior', step 4"), record["reason"]
     assert not (tmp_path / "runs" / "checkpoints" / trial.id).exists()
 
 
