@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from collections.abc import Sequence
@@ -49,12 +50,7 @@ def _column(values: Sequence[Any]) -> pa.Array:
         return pa.array(values, pa.int64())
     if kinds <= {int, float}:
         return pa.array([None if v is None else float(v) for v in values], pa.float64())
-    if kinds == {list} and all(_is_curve(value) for value in present):
-        return pa.array(
-            [v and [None if x is None else float(x) for x in v] for v in values], pa.list_(pa.float64())
-        )
+    if kinds == {list}:
+        with contextlib.suppress(pa.ArrowInvalid, pa.ArrowTypeError):  # no curve: below
+            return pa.array(values, pa.list_(pa.float64()))
     return pa.array([None if v is None else json.dumps(v, sort_keys=True) for v in values], pa.string())
-
-
-def _is_curve(values: list[Any]) -> bool:
-    return all(value is None or type(value) in (int, float) for value in values)

@@ -23,9 +23,10 @@ from benchmark.report.page.sample_strips import Block, sample_block
 from benchmark.report.protocol import refuse_mixed_protocols
 from benchmark.report.readme import Caption, readme_text
 from benchmark.report.record_table import parquet_bytes
+from benchmark.report.rendering import rendering
 from benchmark.report.sample_grid import grid_images, sample_figure
 from benchmark.report.statistics import Comparison, compare
-from benchmark.report.style import rendered, styled
+from benchmark.report.style import styled
 from benchmark.report.tables import csv_text
 from benchmark.report.training_figures import learning_figure, strength_figure
 from benchmark.report.variance_section import variance_csv
@@ -54,27 +55,27 @@ def write_report(manifest_path: Path, runs: Path, output: Path) -> ReportSummary
         suite = load_suite(manifest_path, runs)
     refuse_mixed_protocols(suite)
     comparison = compare(suite)
-    drawn: list[tuple[Caption, dict[str, bytes]]] = []
     notes: list[str] = []
     blocks: list[Block] = []
     with styled():
-        for caption, figure in _figures(comparison, runs, notes, blocks):
-            drawn.append((caption, rendered(figure)))
-    texts = {
-        "README.md": readme_text(comparison, [caption for caption, _ in drawn], notes).encode(),
-        "index.html": page_text(comparison, drawn, notes, blocks).encode(),
-        "table.csv": csv_text(comparison).encode(),
-        "table.tex": latex_text(comparison).encode(),
-        "records.parquet": parquet_bytes(suite),
-    }
+        captions, figures = zip(*_figures(comparison, runs, notes, blocks), strict=True)
+        with rendering(figures) as images:
+            texts = {
+                "README.md": readme_text(comparison, captions, notes).encode(),
+                "table.csv": csv_text(comparison).encode(),
+                "table.tex": latex_text(comparison).encode(),
+                "records.parquet": parquet_bytes(suite),
+            }
+            drawn = list(zip(captions, images(), strict=True))
+    texts["index.html"] = page_text(comparison, drawn, notes, blocks).encode()
     if has_repeats(comparison):
         texts["variance.csv"] = variance_csv(comparison).encode()
-    figures = {
+    files = {
         f"figures/{caption.stem}.{kind}": content
         for caption, images in drawn
         for kind, content in images.items()
     }
-    written = [write_whole(output / name, content) for name, content in (texts | figures).items()]
+    written = [write_whole(output / name, content) for name, content in (texts | files).items()]
     return ReportSummary(
         readme=written[0],
         paths=tuple(written),

@@ -18,7 +18,7 @@ import pytest
 from rich.console import Console
 
 from benchmark.errors import UserError
-from benchmark.report import ReportSummary, print_table, sample_grid, write_report
+from benchmark.report import ReportSummary, print_table, rendering, sample_grid, write_report
 from benchmark.report.budget_figure import budget_figure
 from benchmark.report.loading import load_suite
 from benchmark.report.protocol import refuse_mixed_protocols
@@ -520,3 +520,23 @@ def test_more_budgets_than_a_page_holds_are_drawn_in_part_and_counted() -> None:
     assert rows_phrase(few) == ""
     assert drawn_budgets(many) == [many[place] for place in (0, 2, 4, 5, 7, 9)]
     assert rows_phrase(many) == "; 6 of 10 budgets"
+
+
+def test_figures_drawn_by_other_processes_are_the_same_bytes(
+    published_runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = published_runs / "suites" / "limited_data.json"
+    here = write_report(manifest, published_runs, tmp_path / "here")
+    monkeypatch.setattr(rendering, "MANY", 0)
+    monkeypatch.setattr(rendering.threading, "active_count", lambda: 1)
+    monkeypatch.setattr(rendering.os, "cpu_count", lambda: 2)
+    forked: list[str] = []
+    real = rendering.multiprocessing.get_context
+    monkeypatch.setattr(
+        rendering.multiprocessing, "get_context", lambda kind: (forked.append(kind), real(kind))[1]
+    )
+    there = write_report(manifest, published_runs, tmp_path / "there")
+    assert forked == ["fork"]
+    assert [p.name for p in here.paths] == [p.name for p in there.paths]
+    for one, other in zip(here.paths, there.paths, strict=True):
+        assert one.read_bytes() == other.read_bytes(), one.name
