@@ -1,7 +1,4 @@
-"""Run trials, fanned out by Ray Tune over a machine or a cluster.
-
-This and benchmark/search.py beside it are the only files that import Ray.
-"""
+"""Run trials, or a search for parameters, by Ray Tune on a machine or a cluster. The one file that imports Ray."""
 
 from __future__ import annotations
 
@@ -25,34 +22,14 @@ from benchmark.fleet import Fleet
 from benchmark.interrupt import TwoStrokes
 from benchmark.plan import Trial
 from benchmark.progress import Watcher
+from benchmark.ray_settings import LOOPBACK, RAY_ENVIRONMENT, token_mode
 from benchmark.records import Store
+from benchmark.rounds import Rounds
+from benchmark.sampler import distributions, sampler
 from benchmark.terms import Terms
+from benchmark.tuning import SCORE, Tuning, changed
 
 _LIVES = 4  # how often a worker may die under a trial before the trial counts as failed
-
-# set before Ray is imported: no telemetry, the user's working directory, no chatter
-_RAY_ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-    "TUNE_RESULT_BUFFER_LENGTH": "0",
-    "GLOG_minloglevel": "3",
-    "RAY_BACKEND_LOG_LEVEL": "warning",
-}
-# Ray's own switch for machines without a cluster: all its servers then listen on the loopback only
-_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-
-
-def _token_mode() -> dict[str, str]:
-    """Have Ray show its token where there is one: a head asks for it by itself, a driver must be told."""
-    names = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
-    known = any(name in os.environ for name in names) or (Path.home() / ".ray" / "auth_token").is_file()
-    return {"RAY_AUTH_MODE": "token"} if known and "RAY_AUTH_MODE" not in os.environ else {}
 
 
 class Fanout(contextlib.AbstractContextManager["Fanout"]):
@@ -63,7 +40,7 @@ class Fanout(contextlib.AbstractContextManager["Fanout"]):
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        os.environ.update(_RAY_ENVIRONMENT | (_token_mode() if self.terms.address else _LOOPBACK))
+        os.environ.update(RAY_ENVIRONMENT | (token_mode() if self.terms.address else LOOPBACK))
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -141,6 +118,18 @@ class Fanout(contextlib.AbstractContextManager["Fanout"]):
             sources=sources,
             datasets={mark: ray.put(load_dataset(spec)) for mark, spec in specs.items()},
         )
+
+    def search(self, tuning: Tuning, watcher: Watcher) -> Rounds:
+        """Run a search to its end; Ctrl-C is as in Fanout.run."""
+        from ray import tune
+
+        fleet = Fleet([], self.store, watcher)
+        rounds, searcher = _searcher(tuning, fleet)
+        settings = tune.TuneConfig(
+            search_alg=searcher, num_samples=tuning.trials * len(tuning.seeds), reuse_actors=True
+        )
+        self._fit(fleet, tune.with_parameters(_try, **self._shipped([tuning.template])), settings)
+        return rounds
 
 
 class _Stopped(BaseException):
@@ -234,3 +223,60 @@ def _callback(fleet: Fleet, strokes: TwoStrokes, tell: Any) -> Any:
                 raise KeyboardInterrupt if strokes.first else _Stopped
 
     return Watch()
+
+
+def _try(config: dict[str, Any], *, shipment: list[Any]) -> None:
+    """Run one trial of a search in a worker."""
+    from ray import tune
+
+    errand = errand_of(shipment[0])
+    (template,) = errand.shipment.trials.values()
+    errand.run(changed(template, config["changes"], config["seed"]), tune.report)
+
+
+def _searcher(tuning: Tuning, fleet: Fleet) -> tuple[Rounds, Any]:
+    """Build Optuna's search as Tune knows it, asked in rounds, and their books."""
+    from ray.tune.search import Searcher
+    from ray.tune.search.optuna import OptunaSearch
+
+    inner = OptunaSearch(
+        distributions(tuning.tunable),
+        metric=SCORE,
+        mode="min",
+        sampler=sampler(tuning),
+        points_to_evaluate=[tuning.starts],
+    )
+
+    def tell(number: int, score: float | None) -> None:
+        inner.on_trial_complete(str(number), None if score is None else {SCORE: score}, error=score is None)
+
+    rounds = Rounds(tuning, lambda number: inner.suggest(str(number)) or {}, tell)
+
+    class InRounds(Searcher):
+        """Hand Tune the trials of a round; what Tune calls a trial is one seed of a setting."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self._handed: dict[str, str] = {}  # Tune's id -> ours
+
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Searcher, ()  # Tune saves its searcher to disk; ours holds a terminal
+
+        def suggest(self, trial_id: str) -> Any:
+            trial = rounds.next()
+            if trial is None:
+                return Searcher.FINISHED if rounds.finished else None
+            fleet.expect(trial)
+            self._handed[trial_id] = trial.id
+            values = rounds.candidate_of(trial.id).values
+            return {"trial_id": trial.id, "changes": tuning.changes(values), "seed": trial.seed}
+
+        def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+            """Leave progress aside: only the end of a trial counts."""
+
+        def on_trial_complete(
+            self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+        ) -> None:
+            rounds.report(self._handed[trial_id], (result or {}).get(SCORE))
+
+    return rounds, InRounds()

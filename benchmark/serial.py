@@ -38,7 +38,7 @@ class Serial(contextlib.AbstractContextManager["Serial"]):
         return taken
 
     def search(self, tuning: Tuning, watcher: Watcher) -> Rounds:
-        """Run a search to its end; it asks what benchmark.search.Search asks."""
+        """Run a search to its end; it asks what benchmark.fanout.Fanout.search asks."""
         rounds = Rounds(tuning, *ask_and_tell(tuning))
         while (trial := rounds.next()) is not None:
             record = self._work_on(trial, watcher)

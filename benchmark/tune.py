@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmark.errors import UserError
+from benchmark.fanout import Fanout
 from benchmark.preflight import preflight
 from benchmark.records import Record, Store, write_atomic
 from benchmark.rounds import Rounds
 from benchmark.run import on_the_suites_shares
 from benchmark.sampler import ask_and_tell
-from benchmark.search import Search
 from benchmark.serial import Serial
 from benchmark.suite import Suite, load_suite
 from benchmark.terms import Terms
@@ -70,8 +70,8 @@ def _replay(tuning: Tuning, store: Store) -> Rounds | None:
     return rounds
 
 
-def _engine(store: Store, terms: Terms, *, local: bool) -> Serial | Search:
-    return Serial(store, terms) if local else Search(store, terms)
+def _engine(store: Store, terms: Terms, *, local: bool) -> Serial | Fanout:
+    return Serial(store, terms) if local else Fanout(store, terms)
 
 
 def _opening(suite: Suite, tuning: Tuning) -> list[str]:

@@ -47,12 +47,11 @@ def test_arrows_point_one_way(package: str) -> None:
         assert used <= ALLOWED[package], f"{path} imports {used - ALLOWED[package]}"
 
 
-# the engine of `bench run`, and the one of `bench tune` on top of it; the sampler serves both engines
-LENT = {"ray": {"fanout.py", "search.py"}, "optuna": {"sampler.py"}}
+LENT = {"ray": {"fanout.py"}, "optuna": {"sampler.py"}}
 
 
 @pytest.mark.parametrize("library", LENT)
-def test_only_the_engines_import_ray_and_only_the_sampler_optuna_inside_functions(library: str) -> None:
+def test_only_the_engine_imports_ray_and_only_the_sampler_optuna_inside_functions(library: str) -> None:
     for package in ALLOWED:
         for path in (ROOT / package).rglob("*.py"):
             for name, inside in imports(path):
