@@ -1,4 +1,4 @@
-"""Run trials, or a search for parameters, by Ray Tune on a machine or a cluster. The one file that imports Ray."""
+"""Run trials, or a search, by Ray Tune on a machine or a cluster. The one file that imports Ray."""
 
 from __future__ import annotations
 
