@@ -186,7 +186,10 @@ def _check_names(suite: Suite) -> None:
                 hint = "give one of them a `label`" if key == "strategies" else "each may stand once"
                 raise suite.error((key, index), f"{key}: '{name}' stands twice", hint)
     if settings.baseline not in labels:
-        raise suite.error(("baseline",), *unknown_name("baseline", settings.baseline, labels))
+        message, hint = unknown_name("baseline", settings.baseline, labels)
+        if "baseline" not in settings.model_fields_set:
+            message = f"no strategy is called '{settings.baseline}', and no `baseline` is named"
+        raise suite.error(("baseline",), message, hint)
     if settings.model.preset not in PRESETS:
         raise suite.error(("model", "preset"), *unknown_name("preset", str(settings.model.preset), PRESETS))
     _check_tuning(suite)

@@ -31,6 +31,8 @@ SETTINGS = frozenset(
         "floor_images",
         "kid_subset",
         "extractor_accuracy",
+        "pool_images",
+        "budget_order_seed",
         "cpu_threads",
     }
 )

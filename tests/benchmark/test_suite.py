@@ -70,6 +70,14 @@ def test_a_mistake_is_explained_where_it_stands(
     assert said in message, message
 
 
+def test_a_baseline_nobody_named_is_not_called_unknown(tmp_path: Path, suite_text: str) -> None:
+    message = complaint(
+        tmp_path / "a.yaml", suite_text.replace("  - none\n", "  - {name: none, label: plain}\n")
+    )
+    assert "no strategy is called 'none', and no `baseline` is named" in message
+    assert "Known: phased, plain" in message
+
+
 def test_a_missing_key_is_named(tmp_path: Path, suite_text: str) -> None:
     assert "'budgets' is missing" in complaint(tmp_path / "a.yaml", suite_text.replace("budgets: [20]\n", ""))
 

@@ -13,6 +13,7 @@ import pytest
 from benchmark.data import load_dataset
 from benchmark.plan import Trial, plan_trials
 from benchmark.records import Store
+from benchmark.report.scores import numeric_keys, plugin_keys
 from benchmark.seeds import seed_for
 from benchmark.suite import load_suite
 from benchmark.trial import attempt_trial, run_trial
@@ -189,3 +190,14 @@ def test_a_record_says_which_images_were_its_budget(tmp_path: Path, suite_text: 
     images = np.load(tmp_path / "runs" / "artifacts" / trial.id / "images.npz")
     budget = {image.tobytes() for image in pool[rows]}
     assert all(image.tobytes() in budget for image in images["nearest_train"])
+
+
+def test_the_report_knows_every_number_of_a_record(
+    tmp_path: Path, suite_text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmark.metrics.probe._STEPS", 5)
+    every_metric = suite_text[: suite_text.index("evaluation:")]
+    trials = trials_of(tmp_path / "a.yaml", every_metric.replace("name: phased", "name: adaptive"))
+    keys = numeric_keys([attempt(trials["adaptive"], tmp_path / "runs")])
+    assert {"bpd_validation", "fid_train", "copying_z", "mean_strength"} <= set(keys)
+    assert plugin_keys(keys) == []
