@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from benchmark.metrics.extractors import Extractor
+from benchmark.metrics.names import NOT_OF_SAMPLES
 from benchmark.metrics.score import COUNTS, SETS_OF, ImageSets
 from benchmark.plan import Trial
 from benchmark.records import Record, Store
@@ -16,8 +17,6 @@ from benchmark.scoring import feature_scores, leakage_keys
 from benchmark.seeds import seed_for
 from pcvq2 import PCVQ2
 from pcvq2.training import Progress
-
-_REAL_ONLY = ("fid_floor", "kid_floor")  # they follow from the number of samples, not from the samples
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Sampler:
         trial = self.trial
         samples = self.model.sample(trial.samples, seed=seed_for(trial, "sampling", sampling))
         drawn = replace(self.sets, generated=samples.permute(0, 2, 3, 1).cpu().numpy())
-        metrics = [m for m in trial.metrics if "generated" in SETS_OF.get(m, ()) and m not in _REAL_ONLY]
+        metrics = [name for name in trial.metrics if name in SETS_OF and name not in NOT_OF_SAMPLES]
         found: Record = dict(
             feature_scores(trial, self.extractor, drawn, self.store, metrics=metrics, sampling=sampling)
         )

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from benchmark.data.names import NAMED_SOURCES
 from benchmark.errors import UserError, unknown_name
 from benchmark.metrics.extractors import EXTRACTORS
-from benchmark.metrics.names import METRICS
+from benchmark.metrics.names import METRICS, NOT_OF_SAMPLES
 from benchmark.yaml_file import Location, YamlFile, read_yaml
 from pcvq2.config import PRESETS
 
@@ -201,6 +201,13 @@ def _check_names(suite: Suite) -> None:
     for index, metric in enumerate(evaluation.metrics):
         if metric not in METRICS:
             raise suite.error(("evaluation", "metrics", index), *unknown_name("metric", metric, METRICS))
+    samplings = settings.repeats.samplings
+    if samplings > 1 and NOT_OF_SAMPLES.issuperset(evaluation.metrics):
+        raise suite.error(
+            ("repeats", "samplings"),
+            f"samplings: {samplings}, but `evaluation: metrics` names no score of samples",
+            "name one, e.g. fid or kid, or leave out `samplings`",
+        )
 
 
 def _check_tuning(suite: Suite) -> None:

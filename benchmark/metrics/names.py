@@ -33,6 +33,8 @@ METRICS: dict[str, str] = {
     "(0 = none, 1 = as in fully augmented images)",
 }
 
+NOT_OF_SAMPLES = frozenset({"rfid", "fid_floor", "kid_floor"})  # the same whatever a model samples
+
 
 def check_metrics(names: Sequence[str] | None) -> tuple[str, ...]:
     """Return the names, all of METRICS for None; UserError with a suggestion for an unknown one."""

@@ -78,6 +78,17 @@ def test_a_baseline_nobody_named_is_not_called_unknown(tmp_path: Path, suite_tex
     assert "Known: phased, plain" in message
 
 
+def test_further_samplings_need_a_score_of_samples(tmp_path: Path, suite_text: str) -> None:
+    repeated = suite_text.replace("seeds: [0]", "seeds: [0]\nrepeats: {samplings: 3}")
+    metrics = repeated.index("evaluation:")
+    path = tmp_path / "a.yaml"
+    path.write_text(f"{repeated[:metrics]}evaluation: {{metrics: [leakage]}}\n")
+    load_suite(path)
+    for named in ("rfid, fid_floor", ""):
+        message = complaint(path, f"{repeated[:metrics]}evaluation: {{metrics: [{named}]}}\n")
+        assert message.startswith(f"{path}:5: samplings: 3, but"), message
+
+
 def test_a_missing_key_is_named(tmp_path: Path, suite_text: str) -> None:
     assert "'budgets' is missing" in complaint(tmp_path / "a.yaml", suite_text.replace("budgets: [20]\n", ""))
 
