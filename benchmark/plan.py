@@ -11,33 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.data import Dataset, DatasetSpec, load_dataset
-from benchmark.errors import MissingData, Problems, UserError, unknown_name
+from benchmark.errors import MissingData, Problems, UserError
 from benchmark.model_settings import model_config
 from benchmark.space import resolve_space
-from benchmark.suite import DatasetEntry, StrategyEntry, Suite
-from benchmark.yaml_file import Location
+from benchmark.strategy_choice import StrategyChoice, choose_strategy
+from benchmark.suite import DatasetEntry, Suite
 from pcvq2.config import PCVQ2Config, override
-from strategies import AugmentationSpace, Strategy
-from strategies.checks import StrategyError, check_schedule
-from strategies.registry import find_strategy, known_strategies, parameters_of, source_hash
+from strategies import AugmentationSpace
+from strategies.registry import source_hash
 
 SCHEMA_VERSION = 1
 DEFAULT_VALIDATION_SHARE = 0.2  # where the selection needs validation images and the suite names no share
-
-
-@dataclass(frozen=True)
-class StrategyChoice:
-    """Say which strategy a trial uses and how."""
-
-    label: str
-    name: str  # a registered name, or /absolute/path.py:Class
-    parameters: dict[str, Any]  # complete, defaults included
-    stages: tuple[str, ...]
-    source_hash: str | None  # of a plugin's file: another file, another trial
-
-    def make(self) -> Strategy:
-        """Build a fresh instance."""
-        return find_strategy(self.name)(**self.parameters)
 
 
 @dataclass(frozen=True)
@@ -132,7 +116,7 @@ def plan_trials(suite: Suite, stand_in: StandIn | None = None) -> list[Trial]:
     choices: list[StrategyChoice] = []
     for index, entry in enumerate(settings.strategies):
         with problems.noting():
-            choices.append(_choice(suite, index, entry, space))
+            choices.append(choose_strategy(suite, index, entry, space))
     datasets: list[tuple[Dataset, DatasetSpec]] = []
     for index, source in enumerate(settings.datasets):
         with problems.noting():
@@ -258,38 +242,3 @@ def _dataset(
         if stand_in is not None and isinstance(error, MissingData):
             return stand_in(suite, entry), spec
         raise suite.error(("datasets", index), error.message, error.hint) from error
-
-
-def _choice(suite: Suite, index: int, entry: StrategyEntry, space: AugmentationSpace) -> StrategyChoice:
-    location: Location = ("strategies", index)
-    name, digest = entry.name, None
-    if name.rpartition(":")[0].endswith(".py"):
-        file, _, class_name = name.rpartition(":")
-        path = (suite.file.path.parent / file).resolve()
-        name = f"{path}:{class_name}"
-    elif name not in known_strategies():
-        raise suite.error(location, *unknown_name("strategy", name, known_strategies()))
-    try:
-        strategy = find_strategy(name)
-    except Exception as error:  # a plugin's file may raise anything at import
-        raise suite.error(
-            location,
-            f"strategy '{entry.name}' cannot be loaded",
-            f"{type(error).__name__}: {error}",
-        ) from error
-    if name != entry.name:
-        digest = source_hash(Path(name.rpartition(":")[0]))
-    known = parameters_of(strategy)
-    for key in entry.parameters:
-        if key not in known:
-            reserved = [f for f in StrategyEntry.model_fields if f != "name"]
-            kind = f"parameter of strategy '{entry.name}'"
-            raise suite.error((*location, key), *unknown_name(kind, key, [*known, *reserved]))
-    parameters = {k: p.default for k, p in known.items() if p.default is not p.empty} | entry.parameters
-    parameters = json.loads(json.dumps(parameters))
-    choice = StrategyChoice(entry.shown, name, parameters, tuple(dict.fromkeys(entry.stages)), digest)
-    try:
-        check_schedule(choice.make(), space)
-    except (ValueError, TypeError, StrategyError, NotImplementedError) as error:
-        raise suite.error(location, f"strategy '{entry.name}' refuses its parameters", str(error)) from error
-    return choice

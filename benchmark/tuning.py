@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmark.errors import UserError, unknown_name
 from benchmark.plan import DEFAULT_VALIDATION_SHARE, Trial, plan_trials
+from benchmark.strategy_choice import found_name
 from benchmark.suite import Evaluation, Repeats, StrategyEntry, Suite
 from pcvq2.config import override
 from pcvq2.randomness import derive_seed
@@ -171,7 +172,7 @@ def _declared(suite: Suite, index: int) -> Tunable:
     entry, place = suite.settings.strategies[index], ("strategies", index)
     if entry.name == "none":
         return {_DROPOUT: Uniform(0.0, 0.7)}
-    strategy = find_strategy(_resolved_name(suite, entry))
+    strategy = find_strategy(found_name(suite, entry))
     tunable = tunable_of(strategy)
     if not tunable:
         raise suite.error(
@@ -187,19 +188,11 @@ def _declared(suite: Suite, index: int) -> Tunable:
     return tunable
 
 
-def _resolved_name(suite: Suite, entry: StrategyEntry) -> str:
-    """Return the name a strategy is found by; plan_trials has refused those that are not."""
-    file, _, class_name = entry.name.rpartition(":")
-    if not file.endswith(".py"):
-        return entry.name
-    return f"{(suite.file.path.parent / file).resolve()}:{class_name}"
-
-
 def _written(suite: Suite, index: int, tunable: Tunable) -> set[str]:
     """Name the entry's keys that tuning writes, and the note of an earlier tuning."""
     if _DROPOUT in tunable:
         return {"tuning"}
-    strategy = find_strategy(_resolved_name(suite, suite.settings.strategies[index]))
+    strategy = find_strategy(found_name(suite, suite.settings.strategies[index]))
     return {"tuning", *strategy.from_tuned(start_values(strategy))}
 
 

@@ -145,12 +145,14 @@ def test_what_decides_the_outcome_changes_the_id_and_names_do_not(tmp_path: Path
     assert there[0] != elsewhere[0], "what leaks depends on what is looked for"
 
 
-def test_a_plugin_file_is_part_of_the_id(tmp_path: Path, suite_text: str) -> None:
+@pytest.mark.parametrize("folder", [".", "{0}"])
+def test_a_plugin_file_is_part_of_the_id(tmp_path: Path, suite_text: str, folder: str) -> None:
     code = (
         "from strategies import Strategy\nclass Mine(Strategy):\n"
         "    def strength(self, progress):\n        return {}\n"
     )
-    text = suite_text.replace("name: phased", "name: ./mine.py:Mine")
+    place = folder.format(tmp_path.resolve())
+    text = suite_text.replace("name: phased", f"name: {place}/mine.py:Mine")
     (tmp_path / "mine.py").write_text(code.format(0.5))
     one = ids(tmp_path / "a.yaml", text)
     (tmp_path / "mine.py").write_text(code.format(0.6))
