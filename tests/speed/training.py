@@ -2,7 +2,7 @@
 
 Prints ratios of medians over interleaved runs in one process, so that other load hits both sides alike, and
 counts processor seconds: on one thread they are the wall seconds of an idle machine. `--paper` measures the
-memory of the `paper` preset instead (minutes, all cores).
+memory of the `paper` preset and counts its operations instead (minutes, all cores).
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from plain_vqvae2 import OneHotQuantizer, PlainVQVAE2
 from timing import medians
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
-from pcvq2.config import StageConfig, VQVAE2Config, preset
+from benchmark.suite import load_suite
+from pcvq2.config import StageConfig, VQVAE2Config, override, preset
 from pcvq2.prior import Prior
 from pcvq2.quantizer import EMAQuantizer
 from pcvq2.training import Optimiser
@@ -149,6 +152,41 @@ def paper_step(batch: int) -> None:
     print(f"stage prior: {time.perf_counter() - start:.0f} s, {peak_gib():.1f} GiB in all", flush=True)
 
 
+def paper_operations() -> None:
+    """Count the floating-point operations of suites/paper.yaml: what it costs on a GPU that is not here.
+
+    Multiplications and additions of forward and backward passes as PyTorch counts them for matrix products
+    and convolutions; evaluations, samples and scores are left out.
+    """
+    suite = load_suite(Path(__file__).parents[2] / "suites" / "paper.yaml").settings
+    config = override(preset("paper", size=256, channels=3), "codes_stage", suite.training.codes)
+    config = override(config, "prior_stage", suite.training.prior)
+    model, step = our_step(config.vqvae, images(256, 1))
+    codes = counted(step)
+    with torch.no_grad():
+        maps = model.eval().encode(images(256, 1))
+    prior = Prior(config.prior, codes=config.vqvae.codes, levels=len(maps)).train()
+    priors = counted(lambda: prior.loss(maps).backward())
+    encoders = len(suite.datasets) * len(suite.budgets) * len(suite.seeds)
+    trials = encoders * len(suite.strategies)
+    of_encoder = codes * config.codes_stage.batch * config.codes_stage.steps
+    of_prior = priors * config.prior_stage.batch * config.prior_stage.steps
+    print(
+        f"an image, forward and backward: stage codes {codes / 1e9:.0f}, stage prior {priors / 1e9:.0f} GFLOP"
+    )
+    print(
+        f"suites/paper.yaml: {encoders} auto-encoders of {of_encoder / 1e18:.2f} and {trials} priors of "
+        f"{of_prior / 1e18:.1f} EFLOP, {(encoders * of_encoder + trials * of_prior) / 1e18:.0f} EFLOP in all"
+    )
+
+
+def counted(work: Callable[[], object]) -> int:
+    """Return how many floating-point operations some work takes."""
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return int(counter.get_total_flops())
+
+
 def peak_gib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts KiB
 
@@ -158,7 +196,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9, help="interleaved runs per median")
     parser.add_argument(
-        "--paper", type=int, nargs="?", const=32, metavar="BATCH", help="measure memory instead, at batch 32"
+        "--paper",
+        type=int,
+        nargs="?",
+        const=32,
+        metavar="BATCH",
+        help="of the preset `paper` instead, at batch 32",
     )
     parser.add_argument("--paper-step", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -171,6 +214,7 @@ def main() -> None:
         what = f"paper preset, 256 px, batch {options.paper}, one step of each stage"
         verdict = "holds" if peak <= MEMORY_GIB else "DOES NOT HOLD"
         print(f"{what}: {peak:.1f} GiB, limit {MEMORY_GIB}: {verdict}")
+        paper_operations()
         return None
     torch.set_num_threads(1)
     print(f"one thread; n = {options.rounds} per median (quantiser {5 * options.rounds})\n")
