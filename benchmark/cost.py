@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmark.atomic import write_atomic
 from benchmark.data import Dataset
 from benchmark.data.names import TORCHVISION
 from benchmark.errors import UserError
@@ -174,8 +175,6 @@ def probes_path(runs: Path, suite: str) -> Path:
 
 def write_probes(path: Path, probes: Mapping[str, Probe]) -> None:
     """Keep probes, so that an estimate need not measure again."""
-    from benchmark.records import write_atomic
-
     write_atomic(path, json.dumps({kind: asdict(probe) for kind, probe in probes.items()}, indent=1).encode())
 
 

@@ -56,9 +56,9 @@ def show(
     output: Annotated[Path | None, typer.Option(help="The PNG to write; NAME.png.")] = None,
 ) -> None:
     """Draw a sheet of training and held-out images."""
+    from benchmark.atomic import write_atomic
     from benchmark.data.inspecting import load_named
     from benchmark.data.showing import contact_sheet
-    from benchmark.records import write_atomic
 
     dataset = load_named(source, size, heldout)
     path = output or Path(f"{dataset.name}.png")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path, PurePosixPath
 
-from benchmark.records import Record, Store, write_atomic
+from benchmark.atomic import write_atomic
+from benchmark.records import Record, Store
 
 _FOLDERS = ("artifacts", "checkpoints", "codes", "models", "probes")
 _SHARED = ("codes/*.safetensors", "probes/*")

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from benchmark.atomic import write_atomic
 from benchmark.data.decoding import Shape
 from benchmark.data.places import Folder, Zip
 from benchmark.data.sources import read_place
 from benchmark.environment import git_commit, processor, versions
 from benchmark.errors import BenchError, UserError
-from benchmark.metrics.extractors import Extractor, Images, load_extractor
+from benchmark.metrics.extractor_base import Extractor, Images
+from benchmark.metrics.extractors import load_extractor
 from benchmark.metrics.feature_cache import FeatureCache, content_hash
 from benchmark.metrics.names import METRICS
 from benchmark.metrics.score import SETS_OF, ImageSets, score_samples
@@ -64,8 +66,6 @@ def evaluate(
 
 def write_json(result: dict[str, Any], path: Path) -> None:
     """Write the result whole or not at all. Raises UserError where that is not possible."""
-    from benchmark.records import write_atomic
-
     try:
         write_atomic(path, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
     except OSError as error:

@@ -8,7 +8,8 @@ import numpy as np
 
 from benchmark.data import Dataset, load_dataset
 from benchmark.errors import UserError
-from benchmark.metrics.extractors import Extractor, load_extractor
+from benchmark.metrics.extractor_base import Extractor
+from benchmark.metrics.extractors import load_extractor
 from benchmark.metrics.own import is_own
 from benchmark.plan import Trial
 

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmark.atomic import write_atomic
 from benchmark.plan import Trial
-from benchmark.records import Record, Store, write_atomic
+from benchmark.records import Record, Store
 
 Ask = Callable[..., Any]  # calls a method of the driver's Depot by its name
 

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from benchmark.atomic import write_atomic
 from benchmark.data import budget_indices, load_dataset
 from benchmark.plan import Trial, plan_trials
-from benchmark.records import write_atomic
 from benchmark.report.contact_sheet import SeenViews, contact_sheet
 from benchmark.report.schedule_figure import Schedule, schedule_figure
 from benchmark.report.style import rendered, styled

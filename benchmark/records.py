@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import filelock
 
+from benchmark.atomic import write_atomic
 from benchmark.environment import git_commit, processor, versions
 from benchmark.errors import UserError
 from benchmark.plan import SCHEMA_VERSION, Trial
@@ -41,20 +41,6 @@ def heading(trial: Trial) -> Record:
 def failure(trial: Trial, reason: str, trace: str = "", cause: str = "error") -> Record:
     """Return the record of a trial that failed; cause: error, out_of_memory, stalled or worker_died."""
     return heading(trial) | {"status": "failed", "reason": reason, "cause": cause, "traceback": trace}
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, a crash or a full disk never sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with scratch.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

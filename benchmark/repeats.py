@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from benchmark.metrics.extractors import Extractor
+from benchmark.metrics.extractor_base import Extractor
 from benchmark.metrics.names import NOT_OF_SAMPLES
 from benchmark.metrics.score import COUNTS, SETS_OF, ImageSets
 from benchmark.plan import Trial

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmark.atomic import write_atomic
 from benchmark.data.decoding import Images
 from benchmark.errors import UserError
-from benchmark.records import Store, write_atomic
+from benchmark.records import Store
 
 
 def find_model(name: str, store: Store) -> Path:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from benchmark.metrics.extractors import Extractor, load_extractor
+from benchmark.metrics.extractor_base import Extractor
+from benchmark.metrics.extractors import load_extractor
 from benchmark.metrics.feature_cache import FeatureCache
 from benchmark.metrics.leakage import build_judge, leakage_scores
 from benchmark.metrics.memorisation import nearest_index

@@ -12,10 +12,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmark.atomic import write_atomic
 from benchmark.errors import UserError
 from benchmark.fanout import Fanout
 from benchmark.preflight import preflight
-from benchmark.records import Record, Store, write_atomic
+from benchmark.records import Record, Store
 from benchmark.rounds import Rounds
 from benchmark.run import on_the_suites_shares
 from benchmark.sampler import ask_and_tell

@@ -4,7 +4,8 @@ Importing this package imports neither torch nor Kornia: a schedule is plain Pyt
 """
 
 from strategies.base import STAGES, Likelihoods, StepContext, Strategy, View
-from strategies.space import OPERATIONS, AugmentationSpace
+from strategies.catalogue import OPERATIONS
+from strategies.space import AugmentationSpace
 from strategies.tunable import Choice, Uniform
 
 __all__ = [

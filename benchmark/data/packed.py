@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.atomic import write_atomic
 from benchmark.data.decoding import Shape
 from benchmark.data.loaded import Loaded, Rows
 from benchmark.errors import MissingData, UserError
@@ -77,8 +78,6 @@ def names_of(folder: Path) -> list[str]:
 
 def fingerprint_of_rows(pool: Rows, test: Rows) -> str:
     """Return the fingerprint an unpacked dataset of the same images has; kept, since it reads every pixel."""
-    from benchmark.records import write_atomic
-
     split = hashlib.sha256(pool.rows.tobytes() + b"|" + test.rows.tobytes()).hexdigest()[:16]
     key = f"{about_pack(pool.folder)['content']}/{split}"
     path = pool.folder / "fingerprints.json"

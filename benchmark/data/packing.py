@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.atomic import write_atomic
 from benchmark.data.decoding import Shape, UnusableImage, decode
 from benchmark.data.packed import FORMAT, about_pack, read_packed, shape_of
 from benchmark.data.places import Bad, Place, refusal, split_rows
@@ -180,8 +181,6 @@ def _finish(
     place: Place, target: Path, shape: Shape, key: str, done: dict[int, _Block], split: Split
 ) -> dict[str, Any]:
     """Write what belongs beside the pixels, pack.json last."""
-    from benchmark.records import write_atomic  # here: worker processes need none of what it imports
-
     blocks = [done[start] for start in sorted(done)]
     bad = {name for block in blocks for name, _ in block.bad}
     usable = [row for row, name in enumerate(place.names) if name not in bad]

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from benchmark.metrics.extractors import Images, batches, check_images
+from benchmark.metrics.extractor_base import Images, batches, check_images
 from pcvq2.tensor_file import RefusedFile, read_tensors, write_tensors
 
 VERSION = 1

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmark.errors import BenchError
-from benchmark.metrics.extractors import Extractor, Images
+from benchmark.metrics.extractor_base import Extractor, Images
 from pcvq2.tensor_file import RefusedFile, read_tensors, write_tensors
 
 VERSION = 1

@@ -7,7 +7,7 @@ from cleanfid.inception_torchscript import InceptionV3W
 from cleanfid.resize import build_resizer
 from numpy.typing import NDArray
 
-from benchmark.metrics.extractors import Images
+from benchmark.metrics.extractor_base import Images
 from benchmark.metrics.pretrained import Pretrained
 from benchmark.metrics.weights import find_weights, hash_file
 

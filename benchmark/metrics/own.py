@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import UserError
-from benchmark.metrics.extractors import Images, fingerprint_of
+from benchmark.metrics.extractor_base import Images, fingerprint_of
 from strategies.registry import load_class, source_hash
 
 

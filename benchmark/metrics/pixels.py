@@ -7,7 +7,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from benchmark.errors import BenchError
-from benchmark.metrics.extractors import Images, batches, check_images, fingerprint_of
+from benchmark.metrics.extractor_base import Images, batches, check_images, fingerprint_of
 
 COMPONENTS = 32
 FIT_ON = 5000  # reference images at most, the first ones

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmark.metrics.extractors import Images, batches, check_images
+from benchmark.metrics.extractor_base import Images, batches, check_images
 
 
 class Pretrained(ABC):

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from benchmark.metrics.extractors import Images, batches, check_images, fingerprint_of
+from benchmark.metrics.extractor_base import Images, batches, check_images, fingerprint_of
 
 SEED = 0
 WIDTHS = (64, 64, 64)  # channels of the three layers

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmark.data.loaded import Rows
 from benchmark.metrics.comparison import Comparison
-from benchmark.metrics.extractors import Images
+from benchmark.metrics.extractor_base import Images
 from benchmark.metrics.feature_cache import FeatureCache
 from benchmark.metrics.features import UncomputableScoreError
 from benchmark.metrics.intervals import Scored

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from benchmark.errors import UserError
-from benchmark.metrics.extractors import Images
+from benchmark.metrics.extractor_base import Images
 from benchmark.metrics.pretrained import Pretrained
 from benchmark.metrics.weights import find_weights, hash_file
 

@@ -1,8 +1,5 @@
 """Measure whether the report's intervals and p-values do what they say, by resampling many real seeds.
 
-`python -m benchmark.report.calibration RUNS reports/calibration` takes the seeds of suites/calibration.yaml
-from a runs folder; without RUNS it takes those of the committed seeds.csv.
-
 A/A: two disjoint sets of seeds of `none` compared as if they were two strategies; nothing should be found.
 Coverage: real paired differences resampled; the interval should hold their mean. Planted effects: the same
 differences with their mean set to a known size; they should be found as often as `bench power` states.
@@ -167,9 +164,3 @@ _INTERVALS: dict[str, Callable[[list[float]], tuple[float, float]]] = {
 def _generator(*names: object) -> np.random.Generator:
     digest = hashlib.sha256(" ".join(map(str, names)).encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:8], "big"))
-
-
-if __name__ == "__main__":
-    from benchmark.report.calibration_page import main
-
-    main()

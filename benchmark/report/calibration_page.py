@@ -1,4 +1,8 @@
-"""Write reports/calibration: the seeds, every measured share, and what follows from them."""
+"""Write reports/calibration: the seeds, every measured share, and what follows from them.
+
+`python -m benchmark.report.calibration_page RUNS reports/calibration` takes the seeds of suites/calibration.yaml
+from a runs folder; without RUNS it takes those of the committed seeds.csv.
+"""
 
 from __future__ import annotations
 
@@ -200,7 +204,11 @@ _PLANTED = (
 )
 _COMMANDS = (
     f"bench run suites/{SUITE}.yaml",
-    "python -m benchmark.report.calibration runs reports/calibration",
-    "python -m benchmark.report.calibration reports/calibration   # from the committed seeds.csv, under a "
-    "minute",
+    "python -m benchmark.report.calibration_page runs reports/calibration",
+    "python -m benchmark.report.calibration_page reports/calibration   # from the committed seeds.csv, under "
+    "a minute",
 )
+
+
+if __name__ == "__main__":
+    main()

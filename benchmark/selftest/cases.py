@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from benchmark.metrics.codes import code_usage
-from benchmark.metrics.extractors import Extractor, Images
+from benchmark.metrics.extractor_base import Extractor, Images
 from benchmark.metrics.feature_cache import FeatureCache
 from benchmark.metrics.leakage import build_judge, leakage_scores
 from benchmark.metrics.score import ImageSets, Score, score_samples

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmark.data import Dataset, DatasetSpec, load_dataset
 from benchmark.errors import UserError
-from benchmark.metrics.extractors import Images
+from benchmark.metrics.extractor_base import Images
 
 MOST = 500  # images of a set
 LEAST = 100

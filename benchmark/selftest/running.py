@@ -8,8 +8,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from benchmark.metrics.extractors import Extractor, load_extractor
-from benchmark.records import write_atomic
+from benchmark.atomic import write_atomic
+from benchmark.metrics.extractor_base import Extractor
+from benchmark.metrics.extractors import load_extractor
 from benchmark.selftest.cases import Check, check_extractor, check_without_extractor
 from benchmark.selftest.planting import Planted, plant
 from benchmark.selftest.table import csv_text, markdown_text

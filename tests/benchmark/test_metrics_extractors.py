@@ -11,7 +11,8 @@ import torch
 from sklearn.decomposition import PCA
 
 from benchmark.errors import BenchError, UserError
-from benchmark.metrics import extractors, pixels
+from benchmark.metrics import pixels
+from benchmark.metrics.extractor_base import batches
 from benchmark.metrics.extractors import load_extractor
 
 
@@ -82,7 +83,7 @@ def test_small_batches_change_nothing(monkeypatch):
     images = some_images(30, 12, 12, 3)
     extractor = load_extractor("random", channels=3)
     whole = extractor(images)
-    cut = extractors.batches
+    cut = batches
     monkeypatch.setattr(
         "benchmark.metrics.random_network.batches",
         lambda images, size: cut(images, size, budget_bytes=4 * size),

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.atomic import write_atomic
 from benchmark.errors import UserError
-from benchmark.records import Store, write_atomic
+from benchmark.records import Store
 
 
 def record(**keys: object) -> dict[str, object]:
