@@ -1,7 +1,7 @@
 """Write reports/calibration: the seeds, every measured share, and what follows from them.
 
-`python -m benchmark.report.calibration_page RUNS reports/calibration` takes the seeds of suites/calibration.yaml
-from a runs folder; without RUNS it takes those of the committed seeds.csv.
+`python -m benchmark.report.calibration_page RUNS reports/calibration` takes the seeds of its suite from a
+runs folder; without RUNS it takes those of the committed seeds.csv.
 """
 
 from __future__ import annotations
