@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from benchmark.report.formatting import listed
+from benchmark.report.formatting import listed, number
 from benchmark.report.scores import HEADLINE, number_in
 from benchmark.report.statistics import Comparison, remembered
+
+_COLLAPSED = 0.25  # of the codebook: a map that uses its codes evenly has a perplexity near its size
 
 
 @remembered
@@ -17,6 +19,7 @@ def limit_lines(comparison: Comparison) -> list[str]:
         _one_budget(comparison),
         _unfinished(comparison),
         _no_headline(comparison),
+        _collapsed(comparison),
     ]
     items = [f"- {text}" for text in found if text]
     return ["*What these records cannot show.*", "", *items] if items else []
@@ -73,3 +76,21 @@ def _no_headline(comparison: Comparison) -> str:
         return ""
     finished = f"{without} of {len(records)} finished trials"
     return f"{finished} have no finite held-out bits/dim; their other scores are shown."
+
+
+def _collapsed(comparison: Comparison) -> str:
+    """Name the subsets whose auto-encoder uses a small part of a codebook, by dataset, budget and seed."""
+    found: dict[str, None] = {}
+    for trial, record in comparison.suite.records.items():
+        size = number_in(record, "codebook_size")
+        for level in ("top", "bottom"):
+            used = number_in(record, f"perplexity_{level}")
+            if size and used is not None and used < _COLLAPSED * size:
+                where = f"{trial.dataset} at {trial.budget}, seed {trial.seed}"
+                found[f"{where} ({level}: perplexity {number(used, 1)} of {size:.0f})"] = None
+    if not found:
+        return ""
+    return (
+        f"Little of how priors differ, where a codebook collapsed: {listed(list(found))}. Strategies share "
+        "such an auto-encoder; its trials are shown and averaged with the others."
+    )

@@ -83,14 +83,13 @@ def test_small_batches_change_nothing(monkeypatch):
     images = some_images(30, 12, 12, 3)
     extractor = load_extractor("random", channels=3)
     whole = extractor(images)
-    cut = batches
     monkeypatch.setattr(
         "benchmark.metrics.random_network.batches",
-        lambda images, size: cut(images, size, budget_bytes=4 * size),
+        lambda images, size: batches(images, size, budget_bytes=4 * size),
     )
     np.testing.assert_allclose(extractor(images), whole, rtol=1e-5, atol=1e-6)
-    assert [len(batch) for batch in cut(images, 10, budget_bytes=70)] == [7, 7, 7, 7, 2]
-    assert len(next(cut(images, 10**12))) == 1
+    assert [len(batch) for batch in batches(images, 10, budget_bytes=70)] == [7, 7, 7, 7, 2]
+    assert len(next(batches(images, 10**12))) == 1
 
 
 @pytest.mark.parametrize("name", ["random", "pixels"])

@@ -145,3 +145,16 @@ def test_leaks_copies_and_floors_are_shown_where_records_hold_them(tmp_path: Pat
     assert "−3.20 ± 0.00 |" in section
     assert "how low a distance can get" in section
     assert "leak_x_flip_low" not in text.split("## Protocol")[0]
+
+
+def test_a_collapsed_codebook_is_named_with_its_seed(tmp_path: Path) -> None:
+    def change(record: Record) -> Record:
+        is_one = only(budget=300, seed=1)(record)
+        return {**record, "codebook_size": 64, "perplexity_top": 5.09 if is_one else 20.0}
+
+    text = readme_of(write_suite(tmp_path / "one", budgets=(60, 300), change=change))
+    assert "codebook collapsed: digits at 300, seed 1 (top: perplexity 5.1 of 64)." in text
+    whole = readme_of(
+        write_suite(tmp_path / "none", budgets=(60, 300), change=lambda r: {**r, "codebook_size": 64})
+    )
+    assert "collapsed:" not in whole
