@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmark.metrics.extractor_base import Images, batches, check_images
+from benchmark.metrics.rounding import one_thread
 from pcvq2.tensor_file import RefusedFile, read_tensors, write_tensors
 
 VERSION = 1
@@ -112,7 +111,7 @@ def _train(network: nn.Sequential, labelled: Labelled) -> None:
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
     generator = torch.Generator().manual_seed(SEED)
-    with _one_thread():
+    with one_thread():
         for _ in range(STEPS):
             rows = torch.randint(len(images), (BATCH,), generator=generator)
             down, right = torch.randint(-SHIFT, SHIFT + 1, (2,), generator=generator).tolist()
@@ -122,17 +121,6 @@ def _train(network: nn.Sequential, labelled: Labelled) -> None:
             loss.backward()
             optimiser.step()
             schedule.step()
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Sum in one order, whatever the number of threads a trial has."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _floats(images: Images) -> Tensor:

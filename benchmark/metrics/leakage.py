@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from benchmark.metrics.probe import Probe, train_probe
+from benchmark.metrics.rounding import one_thread, plain_floats
 from pcvq2.tensor_file import RefusedFile, read_tensors, write_tensors
 from strategies import AugmentationSpace
 
-VERSION = 1
+VERSION = 2  # 1: depended on memory layout and threads
 _RESAMPLES = 1000
 _DRAWS = 2  # augmented versions of each held-out image
 _NOISE = 4.0  # standard errors by which augmented must differ from clean images to be told apart
@@ -47,7 +48,7 @@ def build_judge(heldout: Tensor, space: AugmentationSpace, *, seed: int, folder:
     """
     if len(heldout) < 4:
         raise ValueError(f"leakage needs at least 4 held-out images, got {len(heldout)}")
-    images = heldout.float() / 255
+    images = plain_floats(heldout)
     if folder is None:
         return _train(images, space, seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,7 +72,7 @@ def leakage_scores(judge: Judge, generated: Tensor, *, seed: int) -> dict[str, S
     response; not clipped. None beside leak_<operation>_null_reason where augmented and clean images cannot
     be told apart. leak_crosstalk[i][j]: what the probe of operation j makes of operation i alone, as a leak.
     """
-    samples = generated.float() / 255
+    samples = plain_floats(generated)
     said = torch.stack([probe.respond(samples) for probe in judge.probes]).mean(0).double().cpu().numpy()
     clean, full = judge.clean.double().numpy(), judge.full.double().numpy()
     random = np.random.default_rng(seed)
@@ -102,6 +103,7 @@ def _resampled(values: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return counts @ values / len(values)
 
 
+@one_thread()
 def _train(images: Tensor, space: AugmentationSpace, seed: int) -> Judge:
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed)).to(images.device)
     halves = order.tensor_split(2)

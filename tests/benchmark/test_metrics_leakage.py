@@ -134,3 +134,20 @@ def test_quarter_turns_and_axes_count_once() -> None:
     told = torch.tensor([[1.0, 0, 1, 0, -0.5, 0.1], [0, 0, 0, 0, 0, 0]])
     assert torch.allclose(probe.amounts(space, told), torch.tensor([[1.0, 0.3, 1.0], [0, 0, 0]]))
     assert probe.events(space).tolist() == [True, False, True]
+
+
+def test_a_judge_does_not_depend_on_memory_layout_nor_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "_STEPS", 20)
+    images = digits()[0].clone(memory_format=torch.contiguous_format)
+    channels_last = images.clone(memory_format=torch.channels_last)
+    assert channels_last.stride() != images.stride()
+    one = build_judge(images, SPACE, seed=0)
+    torch.set_num_threads(2)
+    try:
+        other = build_judge(channels_last, SPACE, seed=0)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    assert torch.equal(one.clean, other.clean)
+    assert torch.equal(one.full, other.full)
+    assert leakage_scores(one, images, seed=1) == leakage_scores(other, channels_last, seed=1)
