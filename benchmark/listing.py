@@ -57,16 +57,26 @@ def _strategies() -> list[Row]:
 
 
 def _spaces() -> list[Row]:
+    from strategies import AugmentationSpace
+    from strategies.space import SETTINGS
     from strategies.spaces import NAMED_SPACES
 
-    rows: list[Row] = [("name", "ranges at strength 1")]
-    return [*rows, *[(n, ", ".join(f"{k}: {v:g}" for k, v in r.items())) for n, r in NAMED_SPACES.items()]]
+    rows: list[Row] = [("name", "ranges at strength 1, and settings that are not the default")]
+    for name, space in NAMED_SPACES.items():
+        about = [f"{operation}: {value:g}" for operation, value in space.ranges.items()]
+        about += [f"{k}: {v}" for k in SETTINGS if (v := getattr(space, k)) != getattr(AugmentationSpace, k)]
+        rows.append((name, ", ".join(about)))
+    return rows
 
 
 def _operations() -> list[Row]:
     from strategies import OPERATIONS
+    from strategies.space import SETTINGS
 
-    return [("name", "range"), *[(name, operation.unit) for name, operation in OPERATIONS.items()]]
+    rows: list[Row] = [("name", "range", "version", "whose arithmetic, and where it deviates")]
+    rows += [(name, o.unit, str(o.version), o.source) for name, o in OPERATIONS.items()]
+    about = "a setting of the whole space; the first is the default"
+    return rows + [(name, " | ".join(values), "-", about) for name, values in SETTINGS.items()]
 
 
 def _metrics() -> list[Row]:

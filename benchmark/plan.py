@@ -18,6 +18,7 @@ from benchmark.strategy_choice import StrategyChoice, choose_strategy
 from benchmark.suite import DatasetEntry, Suite
 from pcvq2.config import PCVQ2Config, override
 from strategies import AugmentationSpace
+from strategies.answers import condition_size_of, validation_share_of
 from strategies.registry import source_hash
 
 SCHEMA_VERSION = 1
@@ -48,7 +49,7 @@ class Trial:
         strategy = self.strategy
         name = strategy.name if strategy.source_hash is None else strategy.name.rpartition(":")[2]
         augments = name != "none"
-        space = {"ranges": dict(self.space.ranges), "padding": self.space.padding}
+        space = self.space.resolved(self.model.channels)
         return {
             "schema_version": SCHEMA_VERSION,
             "dataset_fingerprint": self.fingerprint,
@@ -201,7 +202,7 @@ def _extractor(suite: Suite) -> tuple[str, str | None]:
 def _told(config: PCVQ2Config, choice: StrategyChoice, space: AugmentationSpace) -> PCVQ2Config:
     """Give the model as many condition inputs as the strategy tells it numbers."""
     strategy = choice.make()
-    size = strategy.condition_size(space)
+    size = condition_size_of(strategy, space)
     if size and "prior" in choice.stages:
         config = override(config, "prior", {"conditions": size})
     if size and "codes" in choice.stages and strategy.conditions_decoder:
@@ -213,7 +214,7 @@ def _validation_images(
     suite: Suite, index: int, choice: StrategyChoice, config: PCVQ2Config, budget: int
 ) -> int:
     """Count the images of the budget that a strategy or the selection of weights looks at."""
-    share = choice.make().validation_share
+    share = validation_share_of(choice.make())
     if config.selection == "best_validation":
         own, common = suite.settings.strategies[index].training, suite.settings.training
         share = max(share, own.validation_share or common.validation_share or DEFAULT_VALIDATION_SHARE)

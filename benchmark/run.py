@@ -173,7 +173,7 @@ def _manifest(suite: Suite, path: Path, planned: Sequence[Trial]) -> dict[str, o
         "title": settings.title,
         "baseline": settings.baseline,
         "command": f"bench run {path}",
-        "augmentation_space": {**planned[0].space.ranges, "padding": planned[0].space.padding},
+        "augmentation_space": _space(planned),
         "strategies": {entry.shown: _how_chosen(entry) for entry in settings.strategies},
         "trials": [
             {
@@ -187,6 +187,12 @@ def _manifest(suite: Suite, path: Path, planned: Sequence[Trial]) -> dict[str, o
             for trial in planned
         ],
     }
+
+
+def _space(planned: Sequence[Trial]) -> dict[str, object]:
+    """Return the suite's space as it is written: ranges and settings in one mapping."""
+    about = planned[0].space.resolved()
+    return {**about.pop("ranges"), **about}
 
 
 def _how_chosen(entry: StrategyEntry) -> dict[str, object]:

@@ -26,6 +26,7 @@ from benchmark.terms import Keep
 from benchmark.views import Views
 from pcvq2 import PCVQ2
 from pcvq2.training import NonFiniteLoss, Progress
+from strategies.answers import validation_share_of
 
 MEMORY_ADVICE = (
     "take a smaller batch, training.prior.micro_batch or a smaller model, or run fewer trials at once: "
@@ -103,7 +104,7 @@ def run_trial(
         views,
         validation=validation,
         heldout=heldout,
-        observe=views.observe if trial.strategy.make().validation_share else None,
+        observe=views.observe if validation_share_of(trial.strategy.make()) else None,
         augmented_stages=trial.strategy.stages if trial.strategy.name != "none" else (),
         shared=store.shared_codes,
         progress=progress,

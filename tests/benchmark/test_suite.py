@@ -191,9 +191,9 @@ def test_a_named_space_stands_for_its_numbers_and_single_ones_can_be_changed(
         (tmp_path / "a.yaml").write_text(suite_text.replace(written, text))
         return dict(plan_trials(load_suite(tmp_path / "a.yaml"))[-1].space.ranges)
 
-    assert space("mild") == NAMED_SPACES["mild"]
+    assert space("mild") == NAMED_SPACES["mild"].ranges
     changed = space("{from: mild, rotation: 5, hue: 20}")
-    assert changed == NAMED_SPACES["mild"] | {"rotation": 5.0, "hue": 20.0}
+    assert changed == {**NAMED_SPACES["mild"].ranges} | {"rotation": 5.0, "hue": 20.0}
 
 
 def test_a_conditional_strategy_gives_the_model_its_inputs_where_it_augments(
