@@ -46,12 +46,13 @@ def list_runs(runs: Path) -> list[Row]:
 
 
 def _strategies() -> list[Row]:
+    from strategies.parameters import written
     from strategies.registry import known_strategies, origin_of, parameters_of
 
     rows: list[Row] = [("name", "what it does", "parameters and defaults", "source")]
     for name, strategy in sorted(known_strategies().items()):
         first_line = (strategy.__doc__ or "").strip().partition("\n")[0]
-        parameters = ", ".join(f"{k}={p.default!r}" for k, p in parameters_of(strategy).items())
+        parameters = ", ".join(written(strategy, p) for p in parameters_of(strategy).values())
         rows.append((name, first_line, parameters or "-", origin_of(strategy)))
     return rows
 

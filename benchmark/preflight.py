@@ -45,16 +45,17 @@ def preflight(suite: Suite, trials: Sequence[Trial], runs: Path, terms: Terms) -
 
 def _check_views(suite: Suite, trial: Trial) -> None:
     """Refuse a strategy whose views break a rule: the cheap part of the battery."""
-    from strategies.checks import StrategyError, check_view
+    from strategies.answers import said
+    from strategies.checks import check_view
 
     choice = trial.strategy
     try:
         for stage in choice.stages:
             check_view(choice.make, trial.model.channels, stage, trial.space)
     except Exception as error:  # a plugin may raise anything
-        kind = "" if isinstance(error, StrategyError) else f"{type(error).__name__}: "
+        why = said(error).removeprefix("StrategyError: ")
         message = f"strategy '{choice.label}' cannot augment a batch"
-        raise suite.error(_place(suite, trial), message, f"{kind}{error}".replace("\n", " ")) from error
+        raise suite.error(_place(suite, trial), message, why) from error
 
 
 def _weight_bytes(suite: Suite, trial: Trial) -> int:

@@ -10,6 +10,7 @@ from benchmark.errors import unknown_name
 from benchmark.suite import Suite
 from benchmark.yaml_file import Location
 from strategies import OPERATIONS, AugmentationSpace
+from strategies.answers import shown
 from strategies.space import SETTINGS
 from strategies.spaces import NAMED_SPACES
 
@@ -74,8 +75,8 @@ def _check_range(suite: Suite, name: str, value: Any) -> None:
     if name not in OPERATIONS:
         raise suite.error(location, *unknown_name("operation", name, [*OPERATIONS, *SETTINGS, "from"]))
     operation = OPERATIONS[name]
-    if isinstance(value, str | bool):
-        raise suite.error(location, f"{name} is {value!r}", f"a number is expected: {operation.unit}")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise suite.error(location, f"{name} is {shown(value)}", f"a number is expected: {operation.unit}")
     if 0 <= value <= operation.limit:
         return
     hint = f"{operation.unit}"

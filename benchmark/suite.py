@@ -140,7 +140,7 @@ class SuiteSettings(_Part):
     repeats: Repeats = Repeats()
     strategies: list[Annotated[StrategyEntry, BeforeValidator(_named)]] = Field(min_length=1)
     baseline: str = "none"
-    augmentation_space: dict[str, bool | float | str] | str = {}
+    augmentation_space: dict[str, Any] | str = {}
     model: ModelSettings = ModelSettings(preset="tiny")
     training: TrainingSettings = TrainingSettings()
     evaluation: Evaluation = Evaluation()

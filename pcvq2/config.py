@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
@@ -230,5 +231,8 @@ def override(config: PCVQ2Config, part: str, values: dict[str, Any]) -> PCVQ2Con
     unknown = set(values) - known
     if unknown:
         raise KeyError(f"{part} has no field {sorted(unknown)}; known: {', '.join(sorted(known))}")
+    for name, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name} must be a finite number, got {value}")
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     return replace(config, **{part: replace(current, **values)})

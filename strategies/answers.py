@@ -48,13 +48,13 @@ def number(value: object, what: str) -> float:
     """Return a finite number as a float. Raises ValueError naming `what` for anything else."""
     value = _unwrapped(value)
     if not isinstance(value, numbers.Real | decimal.Decimal):
-        raise ValueError(f"{what} is a finite number, not {shown(value)} ({type(value).__name__})")
+        raise ValueError(f"{what} must be a finite number, got {shown(value)} ({type(value).__name__})")
     try:
         found = float(value)
     except (OverflowError, ValueError):
         found = math.inf
     if not math.isfinite(found):
-        raise ValueError(f"{what} is a finite number, not {shown(value)}")
+        raise ValueError(f"{what} must be a finite number, got {shown(value)}")
     return found
 
 
@@ -62,7 +62,7 @@ def share(value: object, what: str) -> float:
     """Return a number in [0, 1] as a float. Raises ValueError naming `what`."""
     found = number(value, what)
     if not 0 <= found <= 1:
-        raise ValueError(f"{what} lies in [0, 1], not at {found}")
+        raise ValueError(f"{what} must lie in [0, 1], got {found:g}")
     return found
 
 

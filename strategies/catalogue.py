@@ -29,7 +29,7 @@ class Operation(NamedTuple):
 _NORMAL = "ADA draws from a normal distribution"
 _LOGNORMAL = "ADA's factor is lognormal"
 _SMOOTH = "ADA resamples with a wavelet filter, here bilinearly"
-_CLAMPED = "clamped to [0, 1] after the last colour operation, the sources are not"
+_CLAMPED = "clamped to [0, 1] after the last of them"
 
 # The order is the order of application: ADA's (blit, geometry, colour, filter, noise, cutout).
 OPERATIONS: dict[str, Operation] = {

@@ -1,8 +1,8 @@
 """The named spaces do to pixels what their sources publish, formula by formula, given the same draws.
 
 ADA: Karras et al. (2020), training/augment.py of NVlabs/stylegan2-ada-pytorch. DiffAugment: Zhao et al.
-(2020), DiffAugment_pytorch.py of mit-han-lab/data-efficient-gans. Both take images in [-1, 1]. The formulas stand
-here once more, in float64. What deviates is listed by `bench list operations`.
+(2020), DiffAugment_pytorch.py of mit-han-lab/data-efficient-gans. Both take images in [-1, 1]. The formulas
+stand here once more, in float64. What deviates is listed by `bench list operations`.
 """
 
 from __future__ import annotations
