@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.errors import UserError
+from benchmark.errors import BenchError, UserError
 from benchmark.listing import listing
+from benchmark.metrics.feature_cache import FeatureCache
 from benchmark.plan import Trial, plan_trials
 from benchmark.records import Store, failure
 from benchmark.storable import legible, storable
@@ -63,7 +64,10 @@ def with_default(annotated: str) -> str:
         ("math.nan", "the default of 'x' must be a finite number, got nan"),
         ("[1.0, -math.inf]", r"the default of 'x'\[1\] must be a finite number, got -inf"),
         ("linear", r"the default of 'x' is <function linear at .* \(function\), which is no number, text"),
-        ("lambda p: p", r"the default of 'x' is <function <lambda> at .* \(function\), which is no number"),
+        (
+            "lambda p: p",
+            r"the default of 'x' is <function Own.<lambda> at .* \(function\), which is no number",
+        ),
         ("object()", r"the default of 'x' is <object object at .* \(object\), which is no number"),
         ("{1, 2}", r"the default of 'x' is \{1, 2\} \(set\), which is no number"),
         ("{1: 0.5}", "the default of 'x' has the key 1: JSON has text for keys"),
@@ -320,6 +324,82 @@ def test_a_failure_of_anything_can_be_written(tmp_path: Path, suite_file: Path) 
     found = store.load(trial.id)
     assert found is not None
     assert found["status"] == "failed"
+
+
+def test_an_extractor_that_gives_nan_for_some_image_fails_by_name() -> None:
+    class Odd:
+        name, fingerprint = "Odd", "0" * 16
+
+        def fit(self, reference: np.ndarray) -> None:
+            """Learn nothing."""
+
+        def __call__(self, images: np.ndarray) -> np.ndarray:
+            features = images.reshape(len(images), -1)[:, :3].astype(np.float32)
+            features[5] = np.nan
+            return features
+
+    images = np.zeros((8, 4, 4, 1), np.uint8)
+    with pytest.raises(BenchError, match="extractor 'Odd' returned numbers that are not finite for 1 of 8"):
+        FeatureCache(Odd(), images).generated(images)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ("prior: {learning_rate: .nan, ", "training.prior: learning_rate must be a finite number, got nan"),
+        ("prior: {clip: .inf, ", "training.prior: clip must be a finite number, got inf"),
+    ],
+)
+def test_settings_of_training_are_finite(tmp_path: Path, suite_text: str, changed: str, said: str) -> None:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(suite_text.replace("prior: {steps: 6, ", f"{changed}steps: 6, "))
+    with pytest.raises(UserError, match=said) as caught:
+        planned(path)
+    assert len(str(caught.value).split("\n")) == 2
+
+
+SPACES = {
+    "{rotation: .nan}": "rotation: nan is outside",
+    "{rotation: 2020-01-01}": r"rotation is datetime.date\(2020, 1, 1\)\na number is expected: degrees",
+    "{rotation: [1, 2]}": r"rotation is \[1, 2\]\na number is expected",
+    "{rotation: null}": "rotation is None\na number is expected",
+    "{rotation: 5, padding: 0}": "padding '0' is unknown\nKnown: border, grey, reflection, zeros",
+    "{rotation: 5, padding: [grey]}": "padding '.* is unknown",
+    "{rotation: 5, contrast_about: mean}": "contrast_about is set, but the space holds no",
+    "{rotation: 5, factors: linear}": "factors is set, but the space holds no",
+    "{contrast: 0.2, contrast_about: gray}": "contrast_about 'gray' is unknown\nDid you mean 'grey'?",
+    "{contrast: 1.2, factors: linear}": "contrast: 1.2 is outside .* where `factors` is linear",
+    "{from: diffaugment, factors: log}": "factors 'log' is unknown",
+    "{from: 3}": "augmentation space '3' is unknown",
+}
+
+
+@pytest.mark.parametrize(("written", "said"), SPACES.items(), ids=list(SPACES))
+def test_a_space_that_will_not_do_is_refused_with_its_line(
+    tmp_path: Path, suite_text: str, written: str, said: str
+) -> None:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(suite_text.replace("{rotation: 30, shift: 0.15, x_flip: 0.5}", written))
+    with pytest.raises(UserError, match=said) as caught:
+        planned(path)
+    assert str(caught.value).startswith(f"{path}:8: ")
+    assert len(str(caught.value).split("\n")) == 2
+
+
+def test_records_of_an_operation_that_changed_its_meaning_get_another_name(
+    tmp_path: Path, suite_text: str
+) -> None:
+    def space(written: str) -> Any:
+        path = tmp_path / "tiny.yaml"
+        path.write_text(suite_text.replace("{rotation: 30, shift: 0.15, x_flip: 0.5}", written))
+        return planned(path).resolved()["space"]
+
+    plain = {"ranges": {"brightness": 0.1}, "padding": "reflection"}
+    assert space("{brightness: 0.1}") == plain, "as it always was"
+    old = {"ranges": {"contrast": 0.2}, "padding": "reflection"}
+    assert space("{contrast: 0.2}") == old | {"contrast_about": "grey", "operations": {"contrast": 2}}
+    assert space("{contrast: 0.2, contrast_about: mean}")["contrast_about"] == "mean"
+    assert "operations" not in space("{hue: 20}"), "digits are grey and skip it"
 
 
 def test_operations_are_listed_with_their_deviations_and_settings() -> None:
