@@ -73,7 +73,8 @@ def check_place(place: Place, tick: Tick) -> Findings:
     check_any(place)
     findings = Findings(place.label, len(place.names) + len(place.bad), list(place.bad))
     findings.ignored = place.ignored
-    usable = []
+    usable: list[str] = []
+    traits: list[tuple[str, ...]] = []
     for done, name in enumerate(place.names):
         tick(done, len(place.names))
         try:
@@ -84,7 +85,10 @@ def check_place(place: Place, tick: Tick) -> Findings:
         usable.append(name)
         findings.sizes[image.width, image.height] += 1
         findings.channels[image.pixels.shape[2]] += 1
-        findings.traits.update(image.traits)
+        traits.append(image.traits)
     findings.bad.sort()
-    findings.split_notes = split_by_folders(usable).notes
+    split = split_by_folders(usable)
+    findings.split_notes = split.notes
+    for row in split.used:  # as a run would count them
+        findings.traits.update(traits[row])
     return findings

@@ -41,7 +41,7 @@ def read_hugging_face(name: str, shape: Shape) -> Loaded:
         raise UserError(f"hf:{name}: has the splits {', '.join(kinds)}", "it needs one named train")
     test = [split for split, kind in kinds.items() if kind and kind == held]
     place = _Rows(f"hf:{name}", {split: splits[split] for split in (*pool, *test)})
-    left = Counter({split: len(splits[split]) for split in kinds if split not in (*pool, *test)})
+    left = Counter({f"in {split}": len(splits[split]) for split in kinds if split not in (*pool, *test)})
     loaded = read_place(place, shape, lambda names: _split(names, test))
     labels, why = place.labels(pool)
     test_labels, test_why = place.labels(test)

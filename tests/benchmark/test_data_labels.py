@@ -1,4 +1,4 @@
-"""Labels nobody asked for stop nothing; those somebody asked for are refused in the plan, with file and line."""
+"""Labels nobody asked for stop nothing; those somebody asked for are refused in the plan, with their line."""
 
 from __future__ import annotations
 
