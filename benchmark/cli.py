@@ -204,13 +204,13 @@ def sample(
 
 @app.command("eval")
 def eval_(
-    real: Annotated[Path, typer.Argument(help="Folder or zip of real images no model was trained on.")],
-    fake: Annotated[Path, typer.Argument(help="Folder or zip of generated images.")],
+    real: Annotated[Path, typer.Argument(help="Folder, zip or npz of real images no model was trained on.")],
+    fake: Annotated[Path, typer.Argument(help="Folder, zip or npz of generated images.")],
     train: Annotated[Path | None, typer.Option(help="What the model was trained on: memorisation.")] = None,
     extractor: Annotated[str, typer.Option(help="See bench list extractors.")] = "random",
     output: Annotated[Path | None, typer.Option(help="A JSON file for the scores.")] = None,
 ) -> None:
-    """Score any folder or zip of images against another."""
+    """Score any folder, zip or npz of images against another."""
     from benchmark.evaluate import Places, evaluate, score_table, write_json
 
     result = evaluate(Places(real, fake, train), extractor=extractor)

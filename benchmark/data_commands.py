@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 data_app = typer.Typer(no_args_is_help=True, help="Look at, check and prepare data sets.")
-Source = Annotated[str, typer.Argument(help="A folder, a zip, or a source as a suite names it.")]
+Source = Annotated[str, typer.Argument(help="A folder, a zip, an npz, or a source as a suite names it.")]
 Size = Annotated[int | None, typer.Option(min=8, help="Side in pixels to bring images to.")]
 Heldout = Annotated[int | None, typer.Option(min=2, help="Images to hold out, as in a suite.")]
 Resize = Annotated[str, typer.Option(help="lanczos, box, bilinear or bicubic.")]
@@ -59,10 +59,16 @@ def show(
     from benchmark.atomic import write_atomic
     from benchmark.data.inspecting import load_named
     from benchmark.data.showing import contact_sheet
+    from benchmark.errors import UserError
 
     dataset = load_named(source, size, heldout)
     path = output or Path(f"{dataset.name}.png")
-    write_atomic(path, contact_sheet(dataset))
+    try:
+        write_atomic(path, contact_sheet(dataset))
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror or error})", "name another --output"
+        ) from error
     print(f"{len(dataset.train)} to train on, {len(dataset.heldout)} held out: {path}")
 
 
@@ -72,8 +78,10 @@ def prepare(
     source: Annotated[str | None, typer.Option(help="The folder or zip a recipe's images lie in.")] = None,
     size: Annotated[int, typer.Option(min=8, help="Side in pixels.")] = 256,
     resize: Resize = "lanczos",
-    channels: Annotated[int | None, typer.Option(min=1, max=3, help="1 grey, 3 colour; as they are.")] = None,
-    output: Annotated[Path | None, typer.Option(help="The pack's folder; $BENCH_DATA/NAME-SIZE.")] = None,
+    channels: Annotated[int | None, typer.Option(help="1 grey, 3 colour; as they are.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The pack's folder; $BENCH_DATA/NAME-SIZE, of a place NAME-HASH-SIZE.")
+    ] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="Processes; one per core.")] = None,
     any_count: Annotated[bool, typer.Option("--any-count", help="Pack a part of a recipe's set.")] = False,
     skip_unusable: Annotated[

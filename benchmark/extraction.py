@@ -24,7 +24,7 @@ def extractor_of(trial: Trial, dataset: Dataset, folder: Path, device: str) -> E
 
     labels, heldout_labels = dataset.train_labels, dataset.heldout_labels
     if labels is None or heldout_labels is None:
-        raise UserError(_unlabelled(trial), _UNLABELLED)
+        raise UserError(_unlabelled(trial, dataset), _UNLABELLED)
     labelled = Labelled(dataset.train[:], labels, dataset.heldout, heldout_labels, folder)
     return Classifier(labelled, device=device)
 
@@ -34,8 +34,9 @@ def check_extractor(trial: Trial) -> None:
     if trial.extractor in NEED_NOTHING:
         return
     if trial.extractor == "classifier":
-        if load_dataset(trial.dataset).heldout_labels is None:
-            raise UserError(_unlabelled(trial), _UNLABELLED)
+        dataset = load_dataset(trial.dataset)
+        if dataset.train_labels is None or dataset.heldout_labels is None:
+            raise UserError(_unlabelled(trial, dataset), _UNLABELLED)
         return
     extractor = load_extractor(trial.extractor, channels=trial.model.channels)
     if is_own(trial.extractor):
@@ -56,5 +57,6 @@ def _try_out(extractor: Extractor, trial: Trial) -> None:
         ) from error
 
 
-def _unlabelled(trial: Trial) -> str:
-    return f"extractor 'classifier' needs labels, which dataset '{trial.dataset.name}' does not have"
+def _unlabelled(trial: Trial, dataset: Dataset) -> str:
+    lacking = f"extractor 'classifier' needs labels, which dataset '{trial.dataset.name}' does not have"
+    return f"{lacking}: {dataset.unlabelled}" if dataset.unlabelled else lacking

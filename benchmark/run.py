@@ -62,8 +62,7 @@ def run_suite(path: Path, store: Store, console: Console, options: Options) -> l
     todo = [trial for trial in trials if trial.id not in done]
     if todo:
         preflight(suite, todo, store.root, terms)
-        for note in _skipped(planned) + _notes(planned):
-            console.print(note, soft_wrap=True, markup=False)
+        _print_notes(planned, console)
         store.sweep()
     if terms.keep != "all":
         for trial_id in done & store.with_checkpoints():
@@ -154,6 +153,7 @@ def _print_plan(suite: Suite, store: Store, console: Console, options: Options) 
     trials = _chosen(planned, options)
     found = standings(trials, store)
     console.print(f"{suite.name}: {len(trials)} trials: {counts(found)}")
+    _print_notes(planned, console, absent)
     width = max((len(s.trial.title) for s in found), default=0)
     for standing in found:
         if standing.state != "done":
@@ -207,7 +207,12 @@ def _skipped(planned: Sequence[Trial]) -> list[str]:
     return [f"{name}: grey images, so {', '.join(s)} skipped" for name, s in skipped.items() if s]
 
 
-def _notes(planned: Sequence[Trial]) -> list[str]:
-    """Say what was changed or passed over when the images were read."""
-    specs = dict.fromkeys(trial.dataset for trial in planned)
-    return [f"{spec.name}: {note}" for spec in specs for note in load_dataset(spec).notes]
+def _print_notes(planned: Sequence[Trial], console: Console, absent: Sequence[str] | None = None) -> None:
+    """Say what was changed or passed over in reading the images; `absent` for a plan that downloads none."""
+    for note in _skipped(planned):
+        console.print(note, soft_wrap=True, markup=False)
+    for spec in dict.fromkeys(trial.dataset for trial in planned):
+        if absent is None or spec.name not in absent:
+            dataset = load_dataset(spec) if absent is None else load_dataset(spec, download=False)
+            for note in dataset.notes:
+                console.print(f"{spec.name}: {note}", soft_wrap=True, markup=False, highlight=False)

@@ -29,8 +29,14 @@ def _sourced(value: Any) -> Any:
     """Let a bare source stand for {name: ..., source: ...}."""
     if isinstance(value, str):
         kind, _, place = value.partition(":")
-        return {"name": Path(place).stem or kind, "source": value}
+        return {"name": _last_name(place) or kind, "source": value}
     return value
+
+
+def _last_name(place: str) -> str:
+    """Return the last part of a path, without the ending of an archive: a folder may be called v1.0."""
+    path = Path(place)
+    return path.stem if path.suffix.lower() in (".zip", ".npz", ".npy") else path.name
 
 
 class DatasetEntry(_Part):
@@ -41,7 +47,7 @@ class DatasetEntry(_Part):
     size: int | None = Field(default=None, ge=8, le=1024)
     heldout: int | None = Field(default=None, ge=2)
     channels: Literal[1, 3] | None = None
-    resize: str = "lanczos"
+    resize: str | None = None
     classes: tuple[str, ...] | None = Field(default=None, min_length=1)
     images: int | None = Field(default=None, ge=4)
 

@@ -43,9 +43,9 @@ RECIPES = {
     "afhqv2-cat": "5,065 + 493 cat faces, 512x512",
 }
 PLACES = {
-    "folder:PATH": "every image below a folder; train/ and test/ inside are respected",
+    "folder:PATH": "every image below a folder; train/ and test/ (or val/) inside are respected",
     "zip:PATH": "the same in a zip archive, which is not unpacked",
-    "npz:PATH": "arrays of a NumPy archive, uint8 (N, H, W) or (N, H, W, C)",
+    "npz:PATH": "arrays of a NumPy archive, or one .npy: uint8 (N, H, W) or (N, H, W, C)",
     "packed:PATH": "what `bench data prepare` wrote",
     "hf:NAME": "a Hugging Face data set by name or local path (pip install 'phased-augmentation-bench[hf]')",
 }
