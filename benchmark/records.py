@@ -15,8 +15,20 @@ from benchmark.atomic import write_atomic
 from benchmark.environment import git_commit, processor, versions
 from benchmark.errors import UserError
 from benchmark.plan import SCHEMA_VERSION, Trial
+from pcvq2.scratch import sweep
 
 Record = dict[str, Any]
+_SWEPT = (
+    "records",
+    "suites",
+    "artifacts/*",
+    "models/*",
+    "codes",
+    "probes",
+    "features",
+    "extractors",
+    "tuning/*",
+)
 
 
 def heading(trial: Trial) -> Record:
@@ -117,12 +129,10 @@ class Store:
                     path.unlink(missing_ok=True)
 
     def sweep(self) -> None:
-        """Remove what processes of this machine that were killed while writing a file left behind."""
-        for folder in ("records", "suites", "artifacts/*"):
-            for scratch in self.root.glob(f"{folder}/.*.part"):
-                pid = scratch.name.split(".")[-2]
-                if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-                    scratch.unlink(missing_ok=True)
+        """Remove what processes that were killed while writing a file left behind."""
+        for pattern in _SWEPT:
+            for folder in self.root.glob(pattern):
+                sweep(folder)
 
     @contextlib.contextmanager
     def claim(self, trial_id: str) -> Iterator[bool]:

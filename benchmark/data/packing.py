@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.atomic import write_atomic
+from benchmark.cores import usable_cores
 from benchmark.data.decoding import Shape, UnusableImage, decode
 from benchmark.data.packed import FORMAT, about_pack, read_packed, shape_of
 from benchmark.data.places import Bad, Place, refusal, split_rows
@@ -64,7 +65,7 @@ def pack(
     journal = target / "packing.jsonl"
     done = _read_journal(journal, key)
     with journal.open("a", encoding="utf-8") as lines:
-        for block in _work(place, target, shape, done, processes or os.cpu_count() or 1):
+        for block in _work(place, target, shape, done, processes or usable_cores()):
             done[block.start] = block
             lines.write(json.dumps(block.__dict__) + "\n")
             lines.flush()

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import glob
 import os
-import tempfile
 from pathlib import Path
+
+from pcvq2.scratch import draft_of, sweep
 
 
 def write_whole(path: Path, content: bytes) -> Path:
     """Write a file so that no reader sees half of it, and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        os.chmod(draft, 0o644)  # mkstemp makes files private
+    sweep(path.parent, f"{glob.escape(path.name)}.*")
+    with draft_of(path) as draft:
+        draft.write_bytes(content)
         os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
     return path
