@@ -56,8 +56,9 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except RayEnded as error:
-        print(error, file=sys.stderr)
-        sys.exit(os.EX_TEMPFAIL)
+        print(error, file=sys.stderr, flush=True)
+        sys.stdout.flush()
+        os._exit(SIGNALS.exit_code if error.interrupted else os.EX_TEMPFAIL)
     except OSError as error:
         said = of_the_disk(error)
         if said is None:

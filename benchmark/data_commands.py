@@ -58,9 +58,10 @@ def show(
     from benchmark.atomic import write_atomic
     from benchmark.data.inspecting import load_named
     from benchmark.data.showing import contact_sheet
+    from benchmark.report.files import file_stems
 
     dataset = load_named(source, size, heldout)
-    path = output or Path(f"{dataset.name}.png")
+    path = output or Path(f"{file_stems([dataset.name])[dataset.name]}.png")
     write_atomic(path, contact_sheet(dataset))
     print(f"{len(dataset.train)} to train on, {len(dataset.heldout)} held out: {path}")
 

@@ -36,9 +36,13 @@ class UserErrors(UserError):
 
 
 class RayEnded(BenchError):
-    """Somebody ended the Ray session under a run: exit code 75, try again."""
+    """Somebody ended the Ray session under a run: exit code 75, try again, unless a signal came first.
 
-    def __init__(self, what: str) -> None:
+    Ray's library may hang from then on, so this process is not to end by itself.
+    """
+
+    def __init__(self, what: str, *, interrupted: bool = False) -> None:
+        self.interrupted = interrupted
         super().__init__(
             f"Ray was ended from outside ({what}), as by `ray stop`, a kill or a lack of memory\n"
             "nothing is lost: the same command goes on from the last checkpoints"

@@ -17,7 +17,7 @@ from benchmark.cores import usable_cores
 from benchmark.data import load_dataset
 from benchmark.depot import Depot
 from benchmark.errand import Errand, Shipment
-from benchmark.errors import RayEnded, UserError
+from benchmark.errors import UserError
 from benchmark.fleet import Fleet
 from benchmark.interrupt import TwoStrokes
 from benchmark.plan import Trial
@@ -31,6 +31,7 @@ from benchmark.sampler import distributions, sampler
 from benchmark.terms import Terms
 from benchmark.tuning import SCORE, Tuning, changed
 
+_VITAL = {"raylet", "gcs_server"}  # without its other processes Ray goes on
 _LIVES = 4  # how often a worker may die under a trial before the trial counts as failed
 
 
@@ -50,8 +51,8 @@ class Fanout(contextlib.AbstractContextManager["Fanout"]):
 
         with contextlib.ExitStack() as stack:
             stack.enter_context(to_file(self.store.log_path("ray"), ("ray", "ray.tune", "ray.train")))
-            self._folder = stack.enter_context(_ray_session(ray, self.store, self.terms.address))
-            self._watch = stack.enter_context(RayWatch(_pulse(self.terms.address)))
+            session = _ray_session(ray, self.store, self.terms.address)
+            self._folder, self._watch = stack.enter_context(session)
             self._node = ray.get_runtime_context().get_node_id()
             here = NodeAffinitySchedulingStrategy(self._node, soft=False)
             kept = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": here}
@@ -146,11 +147,13 @@ class _Stopped(BaseException):
 
 
 @contextlib.contextmanager
-def _ray_session(ray: Any, store: Store, address: str | None) -> Iterator[Path]:
-    """Start Ray, or join a cluster; yield a folder for its books. Leave nothing of it but a log."""
+def _ray_session(ray: Any, store: Store, address: str | None) -> Iterator[tuple[Path, RayWatch]]:
+    """Start Ray, or join a cluster; yield a folder for its books, and its watch. Leave nothing but a log."""
     previous = signal.getsignal(signal.SIGTERM)
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
-    with ray_folder() as folder:
+    with ray_folder() as folder, contextlib.ExitStack() as stack:
+        stack.callback(keep_chatter, folder, store.log_path("ray"))
+        stack.callback(signal.signal, signal.SIGTERM, previous)
         try:
             if address:
                 _join(ray, address, quiet)
@@ -158,11 +161,11 @@ def _ray_session(ray: Any, store: Store, address: str | None) -> Iterator[Path]:
                 cores = {"num_cpus": usable_cores()}
                 ray.init("local", include_dashboard=False, _temp_dir=str(folder), **cores, **quiet)
             signal.signal(signal.SIGTERM, previous)  # Ray's own ends the process without a checkpoint
-            yield folder
-        finally:
-            signal.signal(signal.SIGTERM, previous)
+        except BaseException:
             ray.shutdown()
-            keep_chatter(folder, store.log_path("ray"))
+            raise
+        with RayWatch(_pulse(address), ray.shutdown) as watch:
+            yield folder, watch
 
 
 def _join(ray: Any, address: str, quiet: dict[str, Any]) -> None:
@@ -182,7 +185,7 @@ def _pulse(address: str | None) -> Callable[[], str | None]:
     node: Any = worker._global_node
     if address:
         return Pulse(node.raylet_socket_name, node.gcs_address).missing
-    return lambda: ", ".join(str(kind) for kind, _ in node.dead_processes()) or None
+    return lambda: next((kind for kind, _ in node.dead_processes() if kind in _VITAL), None)
 
 
 def _train(config: dict[str, Any], *, shipment: list[Any]) -> None:
@@ -212,12 +215,8 @@ def _callback(fleet: Fleet, strokes: TwoStrokes, watch: RayWatch, tell: Any) -> 
     from ray import tune
 
     def leave_if_ended(look: bool = False) -> None:
-        try:
-            watch.raise_if_ended(look=look)
-        except RayEnded:
-            if strokes.first:  # a batch system ends all processes of a job at once, Ray's too
-                raise KeyboardInterrupt from None
-            raise
+        # a batch system ends all processes of a job at once, Ray's too
+        watch.raise_if_ended(look=look, interrupted=strokes.first)
 
     class Watch(tune.Callback):
         def __reduce__(self) -> tuple[Any, ...]:

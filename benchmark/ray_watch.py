@@ -15,6 +15,7 @@ from benchmark.errors import RayEnded
 
 _LOOK_SECONDS = 0.25
 _LEAVE_SECONDS = 8.0  # for the main thread to leave by itself; Ray ends the process after about 13
+_SHUT_DOWN_SECONDS = 5.0
 _HEAD_SECONDS = 20.0  # a head that is started again meanwhile is none that ended
 _ANSWER_SECONDS = 30
 
@@ -22,11 +23,12 @@ _ANSWER_SECONDS = 30
 class RayWatch(contextlib.AbstractContextManager["RayWatch"]):
     """Ask again and again which part of Ray is missing; have the run leave with RayEnded once one is.
 
-    The main thread leaves where it asks. If it cannot, for it waits inside Ray, the process ends here.
+    The main thread leaves where it asks. If it cannot, for it waits inside Ray, the process ends here. At the
+    end Ray is shut down, for which a dead one has a few seconds: it would take a minute.
     """
 
-    def __init__(self, missing: Callable[[], str | None]) -> None:
-        self._missing = missing
+    def __init__(self, missing: Callable[[], str | None], shut_down: Callable[[], None]) -> None:
+        self._missing, self._shut_down = missing, shut_down
         self._ended: str | None = None
         self._over = threading.Event()
         self._note: Callable[[str], None] = lambda text: print(text, flush=True)
@@ -37,6 +39,11 @@ class RayWatch(contextlib.AbstractContextManager["RayWatch"]):
 
     def __exit__(self, *error: object) -> None:
         self._over.set()
+        if self._ended is None:
+            return self._shut_down()
+        last = threading.Thread(target=self._shut_down, daemon=True)
+        last.start()
+        return last.join(_SHUT_DOWN_SECONDS)
 
     @contextlib.contextmanager
     def telling(self, note: Callable[[str], None]) -> Iterator[None]:
@@ -50,12 +57,12 @@ class RayWatch(contextlib.AbstractContextManager["RayWatch"]):
             self.raise_if_ended(look=True)
             raise
 
-    def raise_if_ended(self, *, look: bool = False) -> None:
+    def raise_if_ended(self, *, look: bool = False, interrupted: bool = False) -> None:
         """Raise RayEnded once a part of Ray is missing, by the last look or by one of now."""
         if look:
             self._look()
         if self._ended is not None:
-            raise RayEnded(self._ended)
+            raise RayEnded(self._ended, interrupted=interrupted)
 
     def _look(self) -> None:
         what = self._missing()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cleanfid.downloads_helper import inception_url
 
+from benchmark.data.names import home
 from benchmark.errors import UserError, unknown_name
 from pcvq2.scratch import draft_of
 
@@ -43,9 +44,9 @@ class MissingWeights(UserError):
 
 def places() -> list[Path]:
     """Return the folders that are searched: $BENCH_WEIGHTS if it is set, then ~/.cache/bench/weights."""
-    home = Path.home() / ".cache" / "bench" / "weights"
+    cache = home() / ".cache" / "bench" / "weights"
     given = os.environ.get("BENCH_WEIGHTS")
-    return [Path(given).expanduser(), home] if given else [home]
+    return [Path(given).expanduser(), cache] if given else [cache]
 
 
 def find_weights(extractor: str) -> Path:
