@@ -23,7 +23,7 @@ def _quotas() -> Iterator[float]:
     except OSError:  # not Linux
         return
     for line in lines:
-        _, controllers, own = line.split(":", 2)
+        _, controllers, own = (*line.split(":", 2), "", "")[:3]
         roots = [_GROUPS] if not controllers else [_GROUPS / controllers, _GROUPS / "cpu"]
         if controllers and "cpu" not in controllers.split(","):
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import errno
+import unicodedata
 from collections.abc import Iterable, Iterator
 
 
@@ -95,3 +96,8 @@ def unknown_name(kind: str, got: str, known: Iterable[str]) -> tuple[str, str]:
     close = difflib.get_close_matches(got, names, n=1, cutoff=0.5)
     meant = f"Did you mean '{close[0]}'? " if close else ""
     return f"{kind} '{got}' is unknown", f"{meant}Known: {', '.join(names)}"
+
+
+def is_one_line(name: str) -> bool:
+    """Say whether a name can be printed, written as UTF-8 and found again: no line breaks or controls."""
+    return not any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in name)

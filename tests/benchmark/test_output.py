@@ -95,6 +95,18 @@ def test_a_closed_pipe_is_no_error_worth_a_traceback(tmp_path: Path) -> None:
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("character", ["\\n", "\\r", "\\t", "\\e[2J", "\\uDCE9", "\\u2028", "\\0"])
+def test_a_label_that_cannot_be_printed_is_refused_with_its_place(suite_file: Path, character: str) -> None:
+    suite_file.write_text(
+        suite_file.read_text().replace("name: phased,", f'name: phased, label: "a{character}b",')
+    )
+    done = bench("run", suite_file, "--dry-run", cwd=suite_file.parent)
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 2, done.stderr
+    assert b"tiny.yaml:7: strategies: 'a\\" in done.stderr, done.stderr
+    assert b"cannot be printed" in done.stderr
+
+
 def test_only_takes_labels_as_they_are(suite_file: Path) -> None:
     trials = plan_trials(load_suite(named_suite(suite_file)))
     for trial in trials:
