@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
+
+from benchmark.screen import console
 
 data_app = typer.Typer(no_args_is_help=True, help="Look at, check and prepare data sets.")
 Source = Annotated[str, typer.Argument(help="A folder, a zip, an npz, or a source as a suite names it.")]
@@ -29,8 +28,8 @@ def list_() -> None:
     for heading in header:
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))
-    Console().print(table)
+        table.add_row(*row)
+    console().print(table)
     print(f"\ndownloads and packed sets lie in {data_root()} (BENCH_DATA names another folder)")
 
 
@@ -43,7 +42,7 @@ def check(source: Source, size: Size = None, heldout: Heldout = None) -> None:
     with ticking("checking") as tick:
         lines, sound = inspect(source, size, heldout, tick)
     for line in lines:
-        Console().print(line, soft_wrap=True, markup=False, highlight=False)
+        console().print(line, soft_wrap=True)
     if not sound:
         raise typer.Exit(1)
 
@@ -60,9 +59,10 @@ def show(
     from benchmark.data.inspecting import load_named
     from benchmark.data.showing import contact_sheet
     from benchmark.errors import UserError
+    from benchmark.report.files import file_stems
 
     dataset = load_named(source, size, heldout)
-    path = output or Path(f"{dataset.name}.png")
+    path = output or Path(f"{file_stems([dataset.name])[dataset.name]}.png")
     try:
         write_atomic(path, contact_sheet(dataset))
     except OSError as error:
@@ -99,19 +99,15 @@ def prepare(
         print(prepared_line(load_named(what, None, None), what))
         return
     shape = Shape(size, channels, resize)
-    try:
-        with ticking("packing") as tick:
-            folder, _ = prepare_packed(
-                what,
-                source,
-                shape,
-                output,
-                any_count=any_count,
-                skip_unusable=skip_unusable,
-                processes=processes,
-                tick=tick,
-            )
-    except KeyboardInterrupt as interrupt:
-        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
-        raise typer.Exit(130) from interrupt
+    with ticking("packing") as tick:
+        folder, _ = prepare_packed(
+            what,
+            source,
+            shape,
+            output,
+            any_count=any_count,
+            skip_unusable=skip_unusable,
+            processes=processes,
+            tick=tick,
+        )
     print(prepared_line(load_named(f"packed:{folder}", None, None), f"packed:{folder}"))

@@ -16,9 +16,21 @@ from benchmark.environment import git_commit, processor, versions
 from benchmark.errors import UserError
 from benchmark.plan import SCHEMA_VERSION, Trial
 from benchmark.storable import legible, storable
+from pcvq2.scratch import sweep
 
 Record = dict[str, Any]
 _LONGEST_REASON, _LONGEST_TRACE = 4_000, 40_000  # characters: an exception may quote a whole array
+_SWEPT = (
+    "records",
+    "suites",
+    "artifacts/*",
+    "models/*",
+    "codes",
+    "probes",
+    "features",
+    "extractors",
+    "tuning/*",
+)
 
 
 def heading(trial: Trial) -> Record:
@@ -123,12 +135,10 @@ class Store:
                     path.unlink(missing_ok=True)
 
     def sweep(self) -> None:
-        """Remove what processes of this machine that were killed while writing a file left behind."""
-        for folder in ("records", "suites", "artifacts/*"):
-            for scratch in self.root.glob(f"{folder}/.*.part"):
-                pid = scratch.name.split(".")[-2]
-                if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-                    scratch.unlink(missing_ok=True)
+        """Remove what processes that were killed while writing a file left behind."""
+        for pattern in _SWEPT:
+            for folder in self.root.glob(pattern):
+                sweep(folder)
 
     @contextlib.contextmanager
     def claim(self, trial_id: str) -> Iterator[bool]:

@@ -21,6 +21,7 @@ from benchmark.only import only
 from benchmark.plan import Trial, plan_trials
 from benchmark.preflight import preflight
 from benchmark.progress import Run, Watcher
+from benchmark.ray_folder import place_for_ray
 from benchmark.records import Record, Store
 from benchmark.standing import counts, standings
 from benchmark.suite import StrategyEntry, Suite, load_suite
@@ -62,6 +63,8 @@ def run_suite(path: Path, store: Store, console: Console, options: Options) -> l
     todo = [trial for trial in trials if trial.id not in done]
     if todo:
         preflight(suite, todo, store.root, terms)
+        if not options.local:
+            place_for_ray()
         _print_notes(planned, console)
         store.sweep()
     if terms.keep != "all":
@@ -100,7 +103,6 @@ def _run(todo: Sequence[Trial], store: Store, console: Console, terms: Terms, *,
             f"FAILED {state.titles[record['id']]}: {record['reason']}\n"
             f"  log and traceback: {store.log_path(record['id'])}",
             soft_wrap=True,
-            markup=False,
         )
     return state.failed
 
@@ -158,10 +160,10 @@ def _print_plan(suite: Suite, store: Store, console: Console, options: Options) 
     for standing in found:
         if standing.state != "done":
             line = f"{standing.state:<12}{standing.trial.title:<{width}}  {standing.why}".rstrip()
-            console.print(line, soft_wrap=True, markup=False, highlight=False)
+            console.print(line, soft_wrap=True)
     left = [standing.trial for standing in found if standing.state != "done"]
     for line in known_cost(suite, store.root, left, absent):
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
+        console.print(line, soft_wrap=True)
 
 
 def _manifest(suite: Suite, path: Path, planned: Sequence[Trial]) -> dict[str, object]:
@@ -210,9 +212,9 @@ def _skipped(planned: Sequence[Trial]) -> list[str]:
 def _print_notes(planned: Sequence[Trial], console: Console, absent: Sequence[str] | None = None) -> None:
     """Say what was changed or passed over in reading the images; `absent` for a plan that downloads none."""
     for note in _skipped(planned):
-        console.print(note, soft_wrap=True, markup=False)
+        console.print(note, soft_wrap=True)
     for spec in dict.fromkeys(trial.dataset for trial in planned):
         if absent is None or spec.name not in absent:
             dataset = load_dataset(spec) if absent is None else load_dataset(spec, download=False)
             for note in dataset.notes:
-                console.print(f"{spec.name}: {note}", soft_wrap=True, markup=False, highlight=False)
+                console.print(f"{spec.name}: {note}", soft_wrap=True)

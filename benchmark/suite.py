@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from benchmark.data.names import NAMED_SOURCES
-from benchmark.errors import UserError, unknown_name
+from benchmark.errors import UserError, is_one_line, unknown_name
 from benchmark.metrics.extractors import EXTRACTORS
 from benchmark.metrics.names import METRICS, NOT_OF_SAMPLES
 from benchmark.yaml_file import Location, YamlFile, read_yaml
@@ -181,6 +181,8 @@ def load_suite(path: Path) -> Suite:
 def _check_names(suite: Suite) -> None:
     settings = suite.settings
     labels = [entry.shown for entry in settings.strategies]
+    if not is_one_line(suite.name):
+        raise UserError(f"{str(suite.file.path)!a}: this name cannot be printed", "rename the file")
     for key, names in (
         ("strategies", labels),
         ("datasets", [d.name for d in settings.datasets]),
@@ -188,6 +190,9 @@ def _check_names(suite: Suite) -> None:
         ("seeds", [str(s) for s in settings.seeds]),
     ):
         for index, name in enumerate(names):
+            if not is_one_line(name):
+                hint = "leave out line breaks, control characters and halves of surrogate pairs"
+                raise suite.error((key, index), f"{key}: {name!a} cannot be printed", hint)
             if name in names[:index]:
                 hint = "give one of them a `label`" if key == "strategies" else "each may stand once"
                 raise suite.error((key, index), f"{key}: '{name}' stands twice", hint)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.atomic import write_atomic
+from benchmark.cores import usable_cores
 from benchmark.data.decoding import Shape
 from benchmark.data.packed import FORMAT, about_pack, read_packed, shape_of
 from benchmark.data.packing_blocks import HASH_BYTES, Block, all_stamps, read_journal, work
@@ -56,7 +57,7 @@ def pack(
     journal = target / "packing.jsonl"
     done = read_journal(journal, key, place)
     with journal.open("a", encoding="utf-8") as lines:
-        for block in work(place, target, shape, done, processes or os.cpu_count() or 1):
+        for block in work(place, target, shape, done, processes or usable_cores()):
             done[block.start] = block
             lines.write(json.dumps(block.__dict__) + "\n")
             lines.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import filelock
@@ -61,7 +62,8 @@ class FeatureCache:
         if self.folder is None or not len(images):
             return self.generated(images)
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{self.extractor.name}-{self._key(images)}.safetensors"
+        name = re.sub(r"[^\w-]+", "_", self.extractor.name)[:60]  # of the user's own, maybe
+        path = self.folder / f"{name}-{self._key(images)}.safetensors"
         with filelock.FileLock(path.with_suffix(".lock")):
             try:
                 return read_tensors(path)[0]["features"].numpy()
