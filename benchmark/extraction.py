@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from benchmark.data import Dataset, load_dataset
 from benchmark.errors import UserError
 from benchmark.metrics.extractor_base import Extractor
 from benchmark.metrics.extractors import load_extractor
 from benchmark.metrics.own import is_own
 from benchmark.plan import Trial
-from strategies.answers import said
 
 NEED_NOTHING = ("random", "pixels")
 _UNLABELLED = "Known to have labels: digits and torchvision's sets. Name another extractor, e.g. random"
@@ -49,12 +50,16 @@ def _try_out(extractor: Extractor, trial: Trial) -> None:
 
     images = load_dataset(trial.dataset).heldout[:4]
     try:
-        FeatureCache(extractor, images).generated(images)
+        features = FeatureCache(extractor, images).generated(images)
     except Exception as error:  # the user's code may raise anything
         raise UserError(
             f"extractor '{trial.extractor}' fails on {len(images)} images of '{trial.dataset.name}'",
-            said(error),
+            f"{type(error).__name__}: {error}".replace("\n", " "),
         ) from error
+    if not np.isfinite(features).all():
+        raise UserError(
+            f"extractor '{trial.extractor}' returns numbers that are not finite", "features must be finite"
+        )
 
 
 def _unlabelled(trial: Trial, dataset: Dataset) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 
 from benchmark.atomic import write_atomic
 from benchmark.data import budget_indices, load_dataset
+from benchmark.errors import UserError
 from benchmark.plan import Trial, plan_trials
 from benchmark.report.contact_sheet import SeenViews, contact_sheet
 from benchmark.report.files import file_stems
@@ -20,8 +22,10 @@ from benchmark.seeds import seed_for, subset_seed
 from benchmark.suite import load_suite
 from benchmark.views import POINTS, SHOWN, Views, kept_steps
 from strategies import Strategy
+from strategies.answers import said, state_of, strengths_of
 
 _SCHEDULE_POINTS = 1000
+Seen = TypeVar("Seen")
 
 
 def write_preview(path: Path, output: Path) -> list[Path]:
@@ -41,16 +45,15 @@ def write_preview(path: Path, output: Path) -> list[Path]:
         for dataset, by_strategy in trials.items():
             written.append(_png(output / f"{stems[dataset]}-views.png", _sheet(dataset, by_strategy)))
         first = next(iter(trials.values()))
-        schedules = {name: _schedule(trial) for name, trial in first.items()}
-        notes = {
-            name: "without feedback" for name, trial in first.items() if trial.strategy.make().state_dict()
-        }
+        schedules = {name: _shown(_schedule, trial) for name, trial in first.items()}
+        notes = {name: "without feedback" for name, trial in first.items() if state_of(trial.strategy.make())}
         written.append(_png(output / "strength.png", schedule_figure(schedules, notes)))
     return written
 
 
 def _sheet(dataset: str, trials: Mapping[str, Trial]) -> Figure:
-    seen = {name: views for name, trial in trials.items() if (views := draw_views(trial)) is not None}
+    drawn = {name: _shown(draw_views, trial) for name, trial in trials.items()}
+    seen = {name: views for name, views in drawn.items() if views is not None}
     first = next(iter(trials.values()))
     if not seen:  # nothing in this suite augments: show what everyone sees
         clean = _clean(first)
@@ -58,6 +61,16 @@ def _sheet(dataset: str, trials: Mapping[str, Trial]) -> Figure:
         seen = {"none": SeenViews(clean, clean, shares, "prior")}
     title = f"{dataset}, {first.budget} training images, seed {first.seed}"
     return contact_sheet(seen, list(trials), title)
+
+
+def _shown(draw: Callable[[Trial], Seen], trial: Trial) -> Seen:
+    """Return what is drawn of a trial. Raises UserError for whatever its strategy raises."""
+    try:
+        return draw(trial)
+    except UserError:
+        raise
+    except Exception as error:  # a plugin may raise anything
+        raise UserError(f"strategy '{trial.strategy.label}' cannot be shown", said(error)) from error
 
 
 def draw_views(trial: Trial) -> SeenViews | None:
@@ -90,7 +103,7 @@ def _schedule(trial: Trial) -> Schedule:
 
 
 def _mean_strength(strategy: Strategy, trial: Trial, share: float) -> float:
-    strengths: Sequence[float] = list(strategy.operation_strengths(share, trial.space).values())
+    strengths = strengths_of(strategy, share, trial.space).values()
     return sum(strengths) / max(1, len(strengths))
 
 

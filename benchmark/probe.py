@@ -23,6 +23,7 @@ from pcvq2 import PCVQ2
 from pcvq2.config import PCVQ2Config
 from pcvq2.randomness import derive_seed
 from pcvq2.training import Progress
+from strategies.answers import StrategyError
 
 _IMAGES = 96  # used for training, evaluating and scoring; more would not change the cost of a step
 _SAMPLES = {"cuda": 256, "cpu": 4}
@@ -57,6 +58,8 @@ def probe_trial(
     images = _images(trial, synthetic).to(device)
     try:
         return _measure(trial, synthetic, images, steps, progress)
+    except StrategyError as error:
+        raise UserError(f"{trial.title}: its strategy cannot augment a batch", str(error)) from error
     except torch.OutOfMemoryError as error:
         first = str(error).partition(". ")[0]
         raise UserError(

@@ -65,8 +65,8 @@ def check_tunable(strategy: type[Strategy], space: AugmentationSpace = _SPACE) -
         starts = start_values(strategy)
         tried = [{**starts, name: end} for name, domain in tunable.items() for end in domain.ends]
         parameters = [plain(strategy.from_tuned(v), "from_tuned()") for v in [starts, *tried]]
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise broken(strategy, f"`tunable` declares what `from_tuned` takes: {error}") from error
+    except Exception as error:  # a plugin may raise anything
+        raise broken(strategy, f"`tunable` declares what `from_tuned` takes: {said(error)}") from error
     for name, domain in tunable.items():
         if not domain.holds(starts[name]):
             raise broken(strategy, f"tunable {name} starts in its range ({domain}), not at {starts[name]!r}")
@@ -87,8 +87,8 @@ def _check_ends(strategy: type[Strategy], parameters: list[dict[str, Any]], spac
     for given in parameters:
         try:
             made = strategy(**given)
-        except (ValueError, TypeError) as error:
-            raise broken(strategy, f"tunable ends are accepted; {given}: {error}") from error
+        except Exception as error:  # a plugin may raise anything
+            raise broken(strategy, f"tunable ends are accepted; {given}: {said(error)}") from error
         check_schedule(made, space)
         if condition_size_of(made, space) != told:
             raise broken(strategy, f"tunable leaves condition_size as it is; {given} changes it")

@@ -140,12 +140,11 @@ def _saturate(images: Tensor, draws: Draws, space: AugmentationSpace) -> Tensor:
 
 
 def _turn_hue(images: Tensor, draws: Draws, space: AugmentationSpace) -> Tensor:
-    """Turn colours about the grey axis v = (1, 1, 1) / sqrt(3): Rodrigues' rotation."""
-    angle = torch.deg2rad(draws.symmetric("hue"))[:, None, None]
-    cross = images.new_tensor([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
-    straight, along = torch.eye(3, device=images.device), images.new_full((3, 3), 1 / 3)
-    turn = along + (straight - along) * angle.cos() + cross * angle.sin()  # (B, 3, 3)
-    return (turn @ images.flatten(2)).view_as(images)
+    """Turn colours about the grey axis v = (1, 1, 1) / sqrt(3): Rodrigues' rotation, exact on any device."""
+    angle = _each(torch.deg2rad(draws.symmetric("hue")))
+    grey = images.mean(1, keepdim=True)  # along v
+    across = (images.roll(1, 1) - images.roll(-1, 1)) / math.sqrt(3)  # v x colour: (B - G, R - B, G - R)
+    return grey + (images - grey) * angle.cos() + across * angle.sin()
 
 
 def _each(values: Tensor) -> Tensor:

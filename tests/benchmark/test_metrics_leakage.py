@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
 from collections.abc import Sequence
 from functools import cache
@@ -151,3 +153,20 @@ def test_a_judge_does_not_depend_on_memory_layout_nor_threads(monkeypatch: pytes
     assert torch.equal(one.clean, other.clean)
     assert torch.equal(one.full, other.full)
     assert leakage_scores(one, images, seed=1) == leakage_scores(other, channels_last, seed=1)
+
+
+def test_a_judge_is_found_again_unless_an_operation_has_changed_its_meaning() -> None:
+    """Probes that are there from before stay of use; those of a gain about black are none of contrast."""
+    images = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
+
+    def as_before(space: AugmentationSpace) -> str:
+        about = [leakage.VERSION, 0, dict(space.ranges), space.padding, list(images.shape)]
+        return hashlib.sha256(json.dumps(about).encode() + images.numpy().tobytes()).hexdigest()[:24]
+
+    keys = [leakage._key(images, SPACE, 0)]
+    assert keys == [as_before(SPACE)]
+    for about in ("grey", "mean"):
+        space = AugmentationSpace({"contrast": 0.2}, contrast_about=about)
+        keys.append(leakage._key(images, space, 0))
+        assert keys[-1] != as_before(space)
+    assert len(set(keys)) == 3

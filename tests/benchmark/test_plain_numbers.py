@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.errors import BenchError, UserError
+from benchmark.errors import UserError
 from benchmark.listing import listing
-from benchmark.metrics.feature_cache import FeatureCache
 from benchmark.plan import Trial, plan_trials
 from benchmark.records import Store, failure
 from benchmark.storable import legible, storable
@@ -324,23 +323,6 @@ def test_a_failure_of_anything_can_be_written(tmp_path: Path, suite_file: Path) 
     found = store.load(trial.id)
     assert found is not None
     assert found["status"] == "failed"
-
-
-def test_an_extractor_that_gives_nan_for_some_image_fails_by_name() -> None:
-    class Odd:
-        name, fingerprint = "Odd", "0" * 16
-
-        def fit(self, reference: np.ndarray) -> None:
-            """Learn nothing."""
-
-        def __call__(self, images: np.ndarray) -> np.ndarray:
-            features = images.reshape(len(images), -1)[:, :3].astype(np.float32)
-            features[5] = np.nan
-            return features
-
-    images = np.zeros((8, 4, 4, 1), np.uint8)
-    with pytest.raises(BenchError, match="extractor 'Odd' returned numbers that are not finite for 1 of 8"):
-        FeatureCache(Odd(), images).generated(images)
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,22 @@ def test_preview_refuses_what_run_refuses(suite_file: Path, tmp_path: Path) -> N
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("late", ["raise KeyError('no')", "return View(images * float('nan'))"])
+def test_a_preview_of_a_strategy_that_fails_late_is_two_lines(
+    suite_file: Path, tmp_path: Path, late: str
+) -> None:
+    suite_file.with_name("late.py").write_text(
+        "from strategies import Strategy, View\nclass Late(Strategy):\n"
+        "    def strength(self, progress):\n        return 0.5\n"
+        f"    def augment(self, images, context):\n        if context.step:\n            {late}\n"
+        "        return super().augment(images, context)\n"
+    )
+    text = suite_file.read_text()
+    suite_file.write_text(text.replace("strategies:\n", "strategies:\n  - './late.py:Late'\n", 1))
+    with pytest.raises(UserError, match=r"strategy .Late. cannot be shown\n(KeyError|StrategyError)"):
+        write_preview(suite_file, tmp_path / "out")
+
+
 BAD_VIEWS = {
     "nan": ("images * float('nan')", "from nan to nan"),
     "one nan": ("torch.where(images == images.max(), torch.nan, images)", "from nan to nan"),
@@ -100,6 +116,8 @@ BAD_VIEWS = {
     "below 0": ("images - 0.5", "from -0.5"),
     "other size": ("images[..., :8, :8]", "8, 8"),
     "other type": ("images.double()", "torch.float64"),
+    "bytes": ("(images * 255).to(torch.uint8)", "torch.uint8"),
+    "elsewhere": ("images.to('meta')", "got meta"),
 }
 
 

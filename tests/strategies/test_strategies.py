@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -23,7 +23,7 @@ from strategies.matched import Matched
 from strategies.none import NoAugmentation
 from strategies.phased import Phased
 from strategies.registry import find_strategy, known_strategies, name_of
-from strategies.tunable import Tunable, tunable_of
+from strategies.tunable import Tunable, Value, tunable_of
 
 SPACE = AugmentationSpace({"rotation": 30.0, "shift": 0.15, "scale": 0.2, "x_flip": 0.5})
 
@@ -473,6 +473,14 @@ class StartsOutside(Constant):
     tunable: ClassVar[Tunable] = {"strength": Uniform(0.1, 0.5)}
 
 
+class Divides(Constant):
+    tunable: ClassVar[Tunable] = {"power": Uniform(0.0, 0.9, start=0.5)}
+
+    @classmethod
+    def from_tuned(cls, values: Mapping[str, Value]) -> dict[str, object]:
+        return {"strength": 1 / float(values["power"])}
+
+
 class StartsElsewhere(Constant):
     tunable: ClassVar[Tunable] = {"strength": Choice((0.25, 0.5), start=0.5)}
 
@@ -492,6 +500,7 @@ class TellsMore(Conditional):
         (OutOfReach, "ends are accepted; .*2.0.*must lie in"),
         (StartsOutside, r"strength starts in its range \(0.1 to 0.5\), not at 1.0"),
         (StartsElsewhere, "starts give the schedule of the defaults"),
+        (Divides, "what `from_tuned` takes: ZeroDivisionError"),
         (TellsMore, "leaves condition_size as it is"),
     ],
 )
