@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from benchmark.screen import console
+
+if TYPE_CHECKING:
+    from benchmark.data import Dataset
 
 data_app = typer.Typer(no_args_is_help=True, help="Look at, check and prepare data sets.")
 Source = Annotated[str, typer.Argument(help="A folder, a zip, an npz, or a source as a suite names it.")]
@@ -70,6 +73,7 @@ def show(
             f"{path}: cannot be written ({error.strerror or error})", "name another --output"
         ) from error
     print(f"{len(dataset.train)} to train on, {len(dataset.heldout)} held out: {path}")
+    print("\n".join(f"  {note}" for note in dataset.notes), end="\n" if dataset.notes else "")
 
 
 @data_app.command()
@@ -90,13 +94,13 @@ def prepare(
 ) -> None:
     """Download a named set, or pack images once so that trials read them fast. Run again, it goes on."""
     from benchmark.data.decoding import Shape
-    from benchmark.data.inspecting import load_named, prepared_line
+    from benchmark.data.inspecting import load_named
     from benchmark.data.names import EMBEDDED, TORCHVISION
     from benchmark.data.preparing import prepare_packed
     from benchmark.data.ticking import ticking
 
     if what in TORCHVISION or what in EMBEDDED:
-        print(prepared_line(load_named(what, None, None), what))
+        _print_with_notes(load_named(what, None, None), what)
         return
     shape = Shape(size, channels, resize)
     with ticking("packing") as tick:
@@ -110,4 +114,10 @@ def prepare(
             processes=processes,
             tick=tick,
         )
-    print(prepared_line(load_named(f"packed:{folder}", None, None), f"packed:{folder}"))
+    _print_with_notes(load_named(f"packed:{folder}", None, None), f"packed:{folder}")
+
+
+def _print_with_notes(dataset: Dataset, source: str) -> None:
+    from benchmark.data.inspecting import prepared_line
+
+    print("\n".join([prepared_line(dataset, source), *(f"  {note}" for note in dataset.notes)]))

@@ -183,6 +183,12 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
     return code, err or out
 
 
+def test_preparing_says_what_it_changed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(root / "A", 20, 0)
+    code, told = run(capsys, "data", "prepare", root / "A", "--size", 32, "--processes", 1)
+    assert (code, "  handled: enlarged to 32 px (20)" in told.splitlines()) == (0, True)
+
+
 def test_things_that_are_no_images_are_two_lines_and_leave_no_folder(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
