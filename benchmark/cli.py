@@ -178,12 +178,14 @@ def report(
     """Turn a suite's records into a page, tables and figures, or compare two runs of it."""
     screen = console(wide=True)
     if other:
+        from benchmark.report.files import file_stems
         from benchmark.report.two_runs import compare_runs
         from benchmark.report.two_runs_page import print_two_runs, write_two_runs
 
         compared = compare_runs(suite, other)
         print_two_runs(compared, screen)
-        readme = write_two_runs(compared, output / f"{compared.first.name}-two-runs")
+        name = compared.first.name  # from a file that anybody may have written
+        readme = write_two_runs(compared, output / f"{file_stems([name])[name]}-two-runs")
         screen.print(f"report: {readme.with_name('index.html')} and README.md beside it", soft_wrap=True)
         return
     from benchmark.records import Store
