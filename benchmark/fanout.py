@@ -164,8 +164,18 @@ def _ray_session(ray: Any, store: Store, address: str | None) -> Iterator[tuple[
         except BaseException:
             ray.shutdown()
             raise
-        with RayWatch(_pulse(address), ray.shutdown) as watch:
+        with RayWatch(_pulse(address), functools.partial(_shut_down, ray, address)) as watch:
             yield folder, watch
+
+
+def _shut_down(ray: Any, address: str | None, ended: bool) -> None:
+    """Shut Ray down; kill what is left of one that somebody ended: its workers would hold their trials."""
+    from ray._private import worker
+
+    node: Any = worker._global_node
+    if ended and not address and node is not None:
+        node.kill_all_processes(check_alive=False)
+    ray.shutdown()
 
 
 def _join(ray: Any, address: str, quiet: dict[str, Any]) -> None:

@@ -24,10 +24,10 @@ class RayWatch(contextlib.AbstractContextManager["RayWatch"]):
     """Ask again and again which part of Ray is missing; have the run leave with RayEnded once one is.
 
     The main thread leaves where it asks. If it cannot, for it waits inside Ray, the process ends here. At the
-    end Ray is shut down, for which a dead one has a few seconds: it would take a minute.
+    end `shut_down` hears whether Ray is dead; then it has a few seconds, for it would take a minute.
     """
 
-    def __init__(self, missing: Callable[[], str | None], shut_down: Callable[[], None]) -> None:
+    def __init__(self, missing: Callable[[], str | None], shut_down: Callable[[bool], None]) -> None:
         self._missing, self._shut_down = missing, shut_down
         self._ended: str | None = None
         self._over = threading.Event()
@@ -40,8 +40,8 @@ class RayWatch(contextlib.AbstractContextManager["RayWatch"]):
     def __exit__(self, *error: object) -> None:
         self._over.set()
         if self._ended is None:
-            return self._shut_down()
-        last = threading.Thread(target=self._shut_down, daemon=True)
+            return self._shut_down(False)
+        last = threading.Thread(target=self._shut_down, args=[True], daemon=True)
         last.start()
         return last.join(_SHUT_DOWN_SECONDS)
 
