@@ -16,6 +16,7 @@ from benchmark.data_commands import data_app
 from benchmark.errors import RayEnded, UserError, of_the_disk
 from benchmark.interrupt import SIGNALS
 from benchmark.screen import console, never_fail_on_a_character
+from benchmark.writable import refuse_unwritable_output
 
 _GO_ON = {"run", "tune", "data prepare"}  # commands that keep what they have done
 
@@ -162,6 +163,7 @@ def preview(
     """See, before any training, what each strategy will show the models of a suite."""
     from benchmark.preview import write_preview
 
+    refuse_unwritable_output(output)
     for path in write_preview(suite, output / suite.stem):
         print(path)
 
@@ -176,6 +178,7 @@ def report(
     output: Annotated[Path, typer.Option(help="Where reports/<suite>/ is written.")] = Path("reports"),
 ) -> None:
     """Turn a suite's records into a page, tables and figures, or compare two runs of it."""
+    refuse_unwritable_output(output)
     screen = console(wide=True)
     if other:
         from benchmark.report.files import file_stems
@@ -232,6 +235,7 @@ def sample(
     from benchmark.records import Store
     from benchmark.sample import find_model, write_samples
 
+    refuse_unwritable_output(output)
     folder = find_model(model, Store(runs))
     print(write_samples(folder, output, count=n, temperature=temperature, seed=seed))
 
@@ -263,6 +267,8 @@ def selftest(
     """Plant faults in real images and see whether every measure finds them; exit code 1 if not."""
     from benchmark.selftest import run_selftest
 
+    if output is not None:
+        refuse_unwritable_output(output)
     if not run_selftest(dataset or [], extractor or [], console(), output):
         raise typer.Exit(1)
 

@@ -47,7 +47,10 @@ def test_consoles_are_made_in_one_place_only_and_nobody_asks_for_markup() -> Non
 
 
 def named_suite(suite: Path) -> Path:
-    entries = "".join(f"  - {{name: phased, stages: [prior], label: {quoted(label)}}}\n" for label in LABELS)
+    entries = "".join(
+        f"  - {{name: constant, strength: 0.{index}, stages: [prior], label: {quoted(label)}}}\n"
+        for index, label in enumerate(LABELS, 1)
+    )
     text = suite.read_text().replace("  - {name: phased, stages: [prior]}\n", entries)
     text = text.replace("name: digits,", f"name: {quoted('[x] :tv: 犬/../digits')},")
     suite.write_text(text)

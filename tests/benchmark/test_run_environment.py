@@ -154,7 +154,7 @@ def test_affinity_is_what_is_planned_with(suite_file: Path) -> None:
     suite_file.write_text(suite_file.read_text() + "resources: {cpus: 2}\n")
     done = bench("run", suite_file, cwd=suite_file.parent, prefix=("taskset", "-c", "0"))
     assert done.returncode == 2
-    assert f"{suite_file}:20: a trial takes 2 CPUs\nthis process may use 1" in done.stderr
+    assert f"{suite_file}:18: a trial takes 2 CPUs\nthis process may use 1" in done.stderr
     assert done.stderr.count("\n") == 2
     assert not (suite_file.parent / "runs").exists()
 
@@ -240,8 +240,10 @@ def test_a_folder_without_locks_is_refused(tmp_path: Path, monkeypatch: pytest.M
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("arguments", [["report", "tiny"], ["preview", "tiny.yaml"], ["selftest"]])
-def test_results_that_cannot_be_written_are_two_lines(
+@pytest.mark.parametrize(
+    "arguments", [["report", "tiny"], ["preview", "tiny.yaml"], ["selftest"], ["sample", "0" * 16]]
+)
+def test_results_that_cannot_be_written_are_two_lines_before_the_work(
     suite_file: Path, arguments: list[str], tmp_path: Path
 ) -> None:
     if arguments[0] == "report":
@@ -250,7 +252,8 @@ def test_results_that_cannot_be_written_are_two_lines(
     done = bench(*arguments, "--output", "file/results", cwd=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stderr.count("\n") == 2, done.stderr
-    assert "file" in done.stderr
+    assert "file: cannot be written (Not a directory)\nname another folder with --output" in done.stderr
+    assert "pass" not in done.stdout  # said before the work, not after
 
 
 HOMELESS = """
