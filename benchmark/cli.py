@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from benchmark.data_commands import data_app
-from benchmark.errors import RayEnded, UserError, of_the_disk
+from benchmark.errors import UserError, of_the_disk
 from benchmark.interrupt import SIGNALS
 from benchmark.screen import console, never_fail_on_a_character
 from benchmark.writable import refuse_unwritable_output
@@ -56,10 +55,6 @@ def main() -> None:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    except RayEnded as error:
-        print(error, file=sys.stderr, flush=True)
-        sys.stdout.flush()
-        os._exit(SIGNALS.exit_code if error.interrupted else os.EX_TEMPFAIL)
     except OSError as error:
         said = of_the_disk(error)
         if said is None:
