@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,9 +12,10 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from benchmark.data_commands import data_app
-from benchmark.errors import RayEnded, UserError, of_the_disk
+from benchmark.errors import UserError, of_the_disk
 from benchmark.interrupt import SIGNALS
 from benchmark.screen import console, never_fail_on_a_character
+from benchmark.writable import refuse_unwritable_output
 
 _GO_ON = {"run", "tune", "data prepare"}  # commands that keep what they have done
 
@@ -55,10 +55,6 @@ def main() -> None:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    except RayEnded as error:
-        print(error, file=sys.stderr, flush=True)
-        sys.stdout.flush()
-        os._exit(SIGNALS.exit_code if error.interrupted else os.EX_TEMPFAIL)
     except OSError as error:
         said = of_the_disk(error)
         if said is None:
@@ -162,6 +158,7 @@ def preview(
     """See, before any training, what each strategy will show the models of a suite."""
     from benchmark.preview import write_preview
 
+    refuse_unwritable_output(output)
     for path in write_preview(suite, output / suite.stem):
         print(path)
 
@@ -176,14 +173,17 @@ def report(
     output: Annotated[Path, typer.Option(help="Where reports/<suite>/ is written.")] = Path("reports"),
 ) -> None:
     """Turn a suite's records into a page, tables and figures, or compare two runs of it."""
+    refuse_unwritable_output(output)
     screen = console(wide=True)
     if other:
+        from benchmark.report.files import file_stems
         from benchmark.report.two_runs import compare_runs
         from benchmark.report.two_runs_page import print_two_runs, write_two_runs
 
         compared = compare_runs(suite, other)
         print_two_runs(compared, screen)
-        readme = write_two_runs(compared, output / f"{compared.first.name}-two-runs")
+        name = compared.first.name  # from a file that anybody may have written
+        readme = write_two_runs(compared, output / f"{file_stems([name])[name]}-two-runs")
         screen.print(f"report: {readme.with_name('index.html')} and README.md beside it", soft_wrap=True)
         return
     from benchmark.records import Store
@@ -230,6 +230,7 @@ def sample(
     from benchmark.records import Store
     from benchmark.sample import find_model, write_samples
 
+    refuse_unwritable_output(output)
     folder = find_model(model, Store(runs))
     print(write_samples(folder, output, count=n, temperature=temperature, seed=seed))
 
@@ -261,6 +262,8 @@ def selftest(
     """Plant faults in real images and see whether every measure finds them; exit code 1 if not."""
     from benchmark.selftest import run_selftest
 
+    if output is not None:
+        refuse_unwritable_output(output)
     if not run_selftest(dataset or [], extractor or [], console(), output):
         raise typer.Exit(1)
 

@@ -36,20 +36,6 @@ class UserErrors(UserError):
         super().__init__("\nerror: ".join(str(error) for error in errors))
 
 
-class RayEnded(BenchError):
-    """Somebody ended the Ray session under a run: exit code 75, try again, unless a signal came first.
-
-    Ray's library may hang from then on, so this process is not to end by itself.
-    """
-
-    def __init__(self, what: str, *, interrupted: bool = False) -> None:
-        self.interrupted = interrupted
-        super().__init__(
-            f"Ray was ended from outside ({what}), as by `ray stop`, a kill or a lack of memory\n"
-            "nothing is lost: the same command goes on from the last checkpoints"
-        )
-
-
 # what a user can mend: a place that cannot be written, is full, or is no folder
 _MENDED_BY_USERS = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR,

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import logging
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -84,9 +85,9 @@ class Fanout(contextlib.AbstractContextManager["Fanout"]):
         from ray import tune
 
         with (
-            self._watch.telling(fleet.watcher.note),
-            tempfile.TemporaryDirectory(dir=self._folder) as scratch,
             TwoStrokes() as strokes,
+            self._watch.telling(fleet.watcher.note, lambda: strokes.first),
+            tempfile.TemporaryDirectory(dir=self._folder) as scratch,
         ):
             ray.get(self._depot.__ray_ready__.remote())
             tuner = tune.Tuner(
@@ -151,9 +152,7 @@ def _ray_session(ray: Any, store: Store, address: str | None) -> Iterator[tuple[
     """Start Ray, or join a cluster; yield a folder for its books, and its watch. Leave nothing but a log."""
     previous = signal.getsignal(signal.SIGTERM)
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
-    with ray_folder() as folder, contextlib.ExitStack() as stack:
-        stack.callback(keep_chatter, folder, store.log_path("ray"))
-        stack.callback(signal.signal, signal.SIGTERM, previous)
+    with ray_folder() as folder:
         try:
             if address:
                 _join(ray, address, quiet)
@@ -161,11 +160,12 @@ def _ray_session(ray: Any, store: Store, address: str | None) -> Iterator[tuple[
                 cores = {"num_cpus": usable_cores()}
                 ray.init("local", include_dashboard=False, _temp_dir=str(folder), **cores, **quiet)
             signal.signal(signal.SIGTERM, previous)  # Ray's own ends the process without a checkpoint
-        except BaseException:
+            with RayWatch(*_pulse(address, folder, store.log_path("ray"))) as watch:
+                yield folder, watch
+        finally:
+            signal.signal(signal.SIGTERM, previous)
             ray.shutdown()
-            raise
-        with RayWatch(_pulse(address), ray.shutdown) as watch:
-            yield folder, watch
+            keep_chatter(folder, store.log_path("ray"))
 
 
 def _join(ray: Any, address: str, quiet: dict[str, Any]) -> None:
@@ -178,14 +178,24 @@ def _join(ray: Any, address: str, quiet: dict[str, Any]) -> None:
         raise UserError(problem, hint) from error
 
 
-def _pulse(address: str | None) -> Callable[[], str | None]:
-    """Return what says which part of Ray has died, if any."""
+def _pulse(
+    address: str | None, folder: Path, log: Path
+) -> tuple[Callable[[], str | None], Callable[[], None]]:
+    """Return what says which part of Ray has died, if any, and what puts the rest of it away then."""
     from ray._private import worker
 
     node: Any = worker._global_node
-    if address:
-        return Pulse(node.raylet_socket_name, node.gcs_address).missing
-    return lambda: next((kind for kind, _ in node.dead_processes() if kind in _VITAL), None)
+
+    def missing() -> str | None:
+        return next((kind for kind, _ in node.dead_processes() if kind in _VITAL), None)
+
+    def put_away() -> None:
+        if not address:
+            node.kill_all_processes(check_alive=False)
+        keep_chatter(folder, log)
+        shutil.rmtree(folder, ignore_errors=True)
+
+    return Pulse(node.raylet_socket_name, node.gcs_address).missing if address else missing, put_away
 
 
 def _train(config: dict[str, Any], *, shipment: list[Any]) -> None:
@@ -214,10 +224,6 @@ def _callback(fleet: Fleet, strokes: TwoStrokes, watch: RayWatch, tell: Any) -> 
     """Build the Tune callback that keeps the fleet's books and ends the loop when it is time."""
     from ray import tune
 
-    def leave_if_ended(look: bool = False) -> None:
-        # a batch system ends all processes of a job at once, Ray's too
-        watch.raise_if_ended(look=look, interrupted=strokes.first)
-
     class Watch(tune.Callback):
         def __reduce__(self) -> tuple[Any, ...]:
             return tune.Callback, ()  # Tune saves its callbacks to disk; ours holds a terminal
@@ -237,17 +243,13 @@ def _callback(fleet: Fleet, strokes: TwoStrokes, watch: RayWatch, tell: Any) -> 
             fleet.end(trial.config["trial_id"], trial.last_result or {})
 
         def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-            leave_if_ended(look=True)  # then the trial is not to blame
+            watch.look()  # if Ray is gone, the trial is not to blame
             file = getattr(trial, "error_file", None)
             fleet.lose(
                 trial.config["trial_id"], Path(file).read_text() if file and Path(file).is_file() else ""
             )
 
-        def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
-            leave_if_ended()
-
         def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
-            leave_if_ended()
             if fleet.should_stop(strokes.first):
                 tell()
             if fleet.stopped:

@@ -11,27 +11,26 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from benchmark.errors import RayEnded
+from benchmark.interrupt import SIGNALS
 
 _LOOK_SECONDS = 0.25
-_LEAVE_SECONDS = 8.0  # for the main thread to leave by itself; Ray ends the process after about 13
-_SHUT_DOWN_SECONDS = 5.0
+_SHOW_CURSOR = "\x1b[?25h"  # a live table hides it
 _HEAD_SECONDS = 20.0  # a head that is started again meanwhile is none that ended
 _ANSWER_SECONDS = 30
 
 
 class RayWatch(contextlib.AbstractContextManager["RayWatch"]):
-    """Ask again and again which part of Ray is missing; have the run leave with RayEnded once one is.
+    """Ask again and again which part of Ray is missing; end this process with a line once one is.
 
-    The main thread leaves where it asks. If it cannot, for it waits inside Ray, the process ends here. At the
-    end Ray is shut down, for which a dead one has a few seconds: it would take a minute.
+    At once and from this thread: the main one may wait inside Ray's library for a minute, with Python's lock in
+    its hands, and then be ended by it. Nothing is lost but what came after the last checkpoints.
     """
 
-    def __init__(self, missing: Callable[[], str | None], shut_down: Callable[[], None]) -> None:
-        self._missing, self._shut_down = missing, shut_down
-        self._ended: str | None = None
-        self._over = threading.Event()
+    def __init__(self, missing: Callable[[], str | None], put_away: Callable[[], None]) -> None:
+        self._missing, self._put_away = missing, put_away
+        self._over, self._last_words = threading.Event(), threading.Lock()
         self._note: Callable[[str], None] = lambda text: print(text, flush=True)
+        self._interrupted: Callable[[], bool] = lambda: False
 
     def __enter__(self) -> RayWatch:
         threading.Thread(target=self._watch, daemon=True).start()
@@ -39,44 +38,36 @@ class RayWatch(contextlib.AbstractContextManager["RayWatch"]):
 
     def __exit__(self, *error: object) -> None:
         self._over.set()
-        if self._ended is None:
-            return self._shut_down()
-        last = threading.Thread(target=self._shut_down, daemon=True)
-        last.start()
-        return last.join(_SHUT_DOWN_SECONDS)
 
     @contextlib.contextmanager
-    def telling(self, note: Callable[[str], None]) -> Iterator[None]:
-        """Say by `note` what there is to say; turn whatever a dead Ray raises into RayEnded."""
-        self._note = note
+    def telling(self, note: Callable[[str], None], interrupted: Callable[[], bool]) -> Iterator[None]:
+        """Say by `note` what there is to say; where the run was interrupted, that decides the exit code."""
+        self._note, self._interrupted = note, interrupted
         try:
             yield
-        except RayEnded:
-            raise
-        except Exception:
-            self.raise_if_ended(look=True)
+        except Exception:  # whatever a dead Ray raises
+            self.look()
             raise
 
-    def raise_if_ended(self, *, look: bool = False, interrupted: bool = False) -> None:
-        """Raise RayEnded once a part of Ray is missing, by the last look or by one of now."""
-        if look:
-            self._look()
-        if self._ended is not None:
-            raise RayEnded(self._ended, interrupted=interrupted)
-
-    def _look(self) -> None:
+    def look(self) -> None:
+        """End this process if a part of Ray is missing."""
         what = self._missing()
-        if what is not None:
-            self._ended = f"its {what} is gone"
+        if what is None or not self._last_words.acquire(blocking=False):
+            return
+        self._note(
+            f"Ray was ended from outside (its {what} is gone), as by `ray stop`, a kill or a lack of memory\n"
+            "nothing is lost: the same command goes on from the last checkpoints"
+        )
+        if sys.stdout.isatty():
+            sys.stdout.write(_SHOW_CURSOR)
+        sys.stdout.flush()
+        self._put_away()
+        # a batch system ends all processes of a job at once, Ray's too
+        os._exit(SIGNALS.exit_code if self._interrupted() else os.EX_TEMPFAIL)
 
     def _watch(self) -> None:
         while not self._over.wait(_LOOK_SECONDS):
-            self._look()
-            if self._ended is not None:
-                if not self._over.wait(_LEAVE_SECONDS):
-                    self._note(str(RayEnded(self._ended)))
-                    os._exit(os.EX_TEMPFAIL)
-                return
+            self.look()
 
 
 class Pulse:

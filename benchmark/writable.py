@@ -12,19 +12,32 @@ from pcvq2.scratch import draft_of
 
 
 def refuse_unwritable(runs: Path) -> None:
-    """Write and lock a file in a folder and in those inside it, and leave nothing. Raises UserError."""
-    folder = runs
+    """Write and lock a file in a runs folder and in those inside it; leave nothing. Raises UserError."""
+    inside = [path for path in runs.glob("*") if path.is_dir()]
+    for place in (runs, *inside):
+        refuse_unwritable_output(place, "--runs")
+    with draft_of(_nearest(runs) / "preflight") as draft:
+        _refuse_without_locks(runs, draft)
+
+
+def refuse_unwritable_output(folder: Path, option: str = "--output") -> None:
+    """Write a file where a folder is or will be, and leave nothing. Raises UserError."""
+    place = _nearest(folder)
+    try:
+        with draft_of(place / "preflight"):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{place}: cannot be written ({error.strerror})", f"name another folder with {option}"
+        ) from error
+
+
+def _nearest(folder: Path) -> Path:
+    """Return a folder, or the nearest one around it that exists."""
+    folder = folder.absolute()
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
-    inside = [path for path in runs.glob("*") if path.is_dir()] if folder == runs else []
-    for place in (folder, *inside):
-        try:
-            with draft_of(place / "preflight") as draft:
-                _refuse_without_locks(runs, draft)
-        except OSError as error:
-            raise UserError(
-                f"{place}: cannot be written ({error.strerror})", "name another folder with --runs"
-            ) from error
+    return folder
 
 
 def _refuse_without_locks(runs: Path, draft: Path) -> None:

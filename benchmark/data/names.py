@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmark.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,13 @@ def data_root() -> Path:
 
 
 def home() -> Path:
-    """Return the user's home; a folder of the temporary one for a user without any (some containers)."""
-    try:
+    """Return the user's home; for a user without any (some containers) a temporary one. Raises UserError."""
+    with contextlib.suppress(RuntimeError):
         return Path.home()
-    except RuntimeError:
-        return Path(tempfile.gettempdir()) / f"bench-home-{os.getuid()}"
+    made_up = Path(tempfile.gettempdir()) / f"bench-home-{os.getuid()}"
+    if made_up.exists() and made_up.stat().st_uid != os.getuid():
+        raise UserError(f"{made_up} belongs to somebody else, and you have no home", "set HOME")
+    return made_up
 
 
 def packed_place(name: str, size: int) -> Path:
