@@ -12,6 +12,7 @@ from rich.table import Table
 
 from benchmark.data_commands import data_app
 from benchmark.errors import UserError
+from benchmark.naming import suite_name
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -86,7 +87,7 @@ def run(
         raise typer.Exit(1)
     if options.dry_run:
         return
-    console.print(f"next: bench report {suite.stem}")
+    console.print(f"next: bench report {suite_name(suite)}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -128,7 +129,7 @@ def preview(
     """See, before any training, what each strategy will show the models of a suite."""
     from benchmark.preview import write_preview
 
-    for path in write_preview(suite, output / suite.stem):
+    for path in write_preview(suite, output / suite_name(suite)):
         print(path)
 
 
@@ -157,7 +158,7 @@ def report(
     from benchmark.records import Store
     from benchmark.report import print_table, write_report
 
-    name = Path(suite).stem
+    name = suite_name(suite)
     summary = write_report(Store(runs).find_manifest(name), runs, output / name)
     print_table(summary, console)
     console.print(f"report: {output / name / 'index.html'} and README.md beside it", soft_wrap=True)
@@ -180,7 +181,7 @@ def power(
     from benchmark.report.protocol import refuse_mixed_protocols
     from benchmark.report.statistics import compare
 
-    records = load_suite(Store(runs).find_manifest(Path(suite).stem), runs)
+    records = load_suite(Store(runs).find_manifest(suite_name(suite)), runs)
     refuse_mixed_protocols(records)
     print_needs(needs(compare(records), score, effect, power), score, power, Console())
 

@@ -14,6 +14,7 @@ import filelock
 from benchmark.atomic import write_atomic
 from benchmark.environment import git_commit, processor, versions
 from benchmark.errors import UserError
+from benchmark.naming import suite_name
 from benchmark.plan import SCHEMA_VERSION, Trial
 
 Record = dict[str, Any]
@@ -28,7 +29,7 @@ def heading(trial: Trial) -> Record:
         "dataset_fingerprint": trial.fingerprint,
         "budget": trial.budget,
         "strategy": trial.strategy.label,
-        "strategy_class": trial.strategy.name.rpartition(":")[2],
+        "strategy_class": trial.strategy.name,
         "seed": trial.seed,
         "initialisation": trial.initialisation,
         "versions": versions(),
@@ -182,6 +183,26 @@ class Store:
         text = json.dumps(manifest, indent=1)
         write_atomic(self.manifest_path(manifest["suite"]), text.encode())
 
+    def refuse_namesake(self, manifest: Mapping[str, Any]) -> None:
+        """Raise UserError where the list of another suite of that name would be replaced.
+
+        A suite that was edited, moved or copied is the same one: its old file is gone, or is this file, or has
+        the same trials.
+        """
+        path = self.manifest_path(manifest["suite"])
+        try:
+            known = json.loads(path.read_bytes())
+            other, ids = Path(known.get("file") or known["source"]), {t["id"] for t in known["trials"]}
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):  # none, or nothing to lose
+            return
+        ours = Path(manifest["file"])
+        if not other.is_file() or other.samefile(ours) or ids == {t["id"] for t in manifest["trials"]}:
+            return
+        raise UserError(
+            f"{ours}: another suite called '{manifest['suite']}' was run here: {other.resolve()} ({path})",
+            "give one of the files another name, which changes no trial, or use other --runs",
+        )
+
     def manifests(self) -> Iterator[dict[str, Any]]:
         """Yield the manifest of every suite that was run here; what is no manifest is left out."""
         for path in sorted((self.root / "suites").glob("*.json")):
@@ -194,7 +215,7 @@ class Store:
         """Return the manifest of a suite that was run. Raises UserError."""
         path = self.manifest_path(suite)
         if not path.is_file():
-            known = sorted(p.stem for p in path.parent.glob("*.json")) if path.parent.is_dir() else []
+            known = sorted(suite_name(p) for p in path.parent.glob("*.json")) if path.parent.is_dir() else []
             raise UserError(
                 f"suite '{suite}' has not been run here ({path} is missing)",
                 f"Run: {', '.join(known)}" if known else "run it first: bench run suites/<name>.yaml",

@@ -104,7 +104,7 @@ def run_trial(
         validation=validation,
         heldout=heldout,
         observe=views.observe if trial.strategy.make().validation_share else None,
-        augmented_stages=trial.strategy.stages if trial.strategy.name != "none" else (),
+        augmented_stages=trial.strategy.augmented_stages,
         shared=store.shared_codes,
         progress=progress,
         checkpoint=store.checkpoint_path(trial.id),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import UserError
+from benchmark.naming import suite_name
 from benchmark.report.loading import Record, SuiteRecords, load_suite
 from benchmark.report.protocol import PROTOCOL, refuse_mixed_protocols
 from benchmark.report.scores import HEADLINE, judged_keys, numeric_keys
@@ -96,8 +97,8 @@ def _manifests(first: str, second: str) -> tuple[Path, Path]:
 
 def _known_manifests(place: Path) -> dict[str, Path]:
     if place.is_file():
-        return {place.stem: place}
-    found = {path.stem: path for path in sorted((place / "suites").glob("*.json"))}
+        return {suite_name(place): place}
+    found = {suite_name(path): path for path in sorted((place / "suites").glob("*.json"))}
     if not found:
         raise UserError(
             f"'{place}' is neither a manifest nor a runs folder with one",

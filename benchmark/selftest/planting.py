@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from benchmark.data import Dataset, DatasetSpec, load_dataset
 from benchmark.errors import UserError
 from benchmark.metrics.extractor_base import Images
+from benchmark.naming import place_name
 
 MOST = 500  # images of a set
 LEAST = 100
@@ -60,7 +61,7 @@ def _spec(source: str) -> DatasetSpec:
         return DatasetSpec("digits", "digits", heldout=MOST)
     path = Path(source).expanduser().resolve()
     kind = "folder" if path.is_dir() else "zip"
-    return DatasetSpec(path.stem, f"{kind}:{path}")
+    return DatasetSpec(place_name(path), f"{kind}:{path}")
 
 
 def _modes(images: Images, labels: NDArray[np.int64] | None) -> NDArray[np.int64]:
