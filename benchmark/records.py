@@ -186,7 +186,7 @@ class Store:
     def refuse_namesake(self, manifest: Mapping[str, Any]) -> None:
         """Raise UserError where the list of another suite of that name would be replaced.
 
-        A suite that was edited, moved or copied is the same one: its old file is gone, or is this file, or has
+        A suite that was edited, moved or copied is the same one: its old file is this one, or is gone, or has
         the same trials.
         """
         path = self.manifest_path(manifest["suite"])

@@ -18,7 +18,7 @@ import strategies
 from strategies.base import Strategy
 from strategies.imports import combined, sources_of
 from strategies.plugin import Plugin
-from strategies.shipped import edited, is_shipped, meaning
+from strategies.shipped import is_shipped, meaning, place_of
 
 ENTRY_POINTS = "bench.strategies"
 _NOT_STRATEGIES = (
@@ -104,7 +104,7 @@ class Code:
     name: str  # a registered one, or a plugin's class
     source_hash: str | None = None  # None: a built-in strategy as it was shipped
     package: str = ""  # distribution and version, of an installed one
-    edited: tuple[str, ...] = ()  # built-in classes that it is built on and that are not as shipped
+    bases: tuple[str, ...] = ()  # what else it is built on, with a hash; not built-in classes as shipped
     plugin: Plugin | None = None
 
     @property
@@ -115,7 +115,7 @@ class Code:
     @property
     def key(self) -> dict[str, Any]:
         """Return what tells this code from other code, as JSON values."""
-        more = {"package": self.package, "edited": list(self.edited)}
+        more = {"package": self.package, "bases": list(self.bases)}
         return {"name": self.name, "source_hash": self.source_hash} | {k: v for k, v in more.items() if v}
 
     def load(self) -> type[Strategy]:
@@ -140,7 +140,7 @@ def code_of(name: str, base: Path = Path()) -> Code:
 
 
 def _code_of_plugin(plugin: Plugin) -> Code:
-    return Code(plugin.class_name, plugin.source_hash, edited=edited(strategy_of(plugin)), plugin=plugin)
+    return Code(plugin.class_name, plugin.source_hash, bases=_bases(strategy_of(plugin)), plugin=plugin)
 
 
 @functools.cache
@@ -150,7 +150,20 @@ def _code_of_registered(name: str) -> Code:
         raise ImportError(entry.problem)
     if not entry.package:
         return Code(name, None if is_shipped(entry.strategy) else meaning(entry.strategy))
-    return Code(name, _package_hash(entry.strategy), entry.package, edited(entry.strategy))
+    return Code(name, _package_hash(entry.strategy), entry.package, _bases(entry.strategy))
+
+
+def _bases(strategy: type[Strategy]) -> tuple[str, ...]:
+    """Name the strategies a class is built on whose code is in no other part of its key, with a hash."""
+    own = strategy.__module__.partition(".")[0]
+    others = [c for c in strategy.__mro__[1:] if issubclass(c, Strategy)]
+    others = [c for c in others if c.__module__.partition(".")[0] != own]
+    hashes = {
+        c: meaning(c) if c.__module__.startswith("strategies.") else _package_hash(c)
+        for c in others
+        if not is_shipped(c)
+    }
+    return tuple(f"{place_of(c)} {found}" for c, found in hashes.items())
 
 
 def _package_hash(strategy: type[Strategy]) -> str:

@@ -39,13 +39,7 @@ def place_of(strategy: type) -> str:
 
 def is_shipped(strategy: type) -> bool:
     """Say whether a class of this folder is one of the built-in ones, and not edited."""
-    return SHIPPED.get(place_of(strategy)) == meaning(strategy)
-
-
-def edited(strategy: type) -> tuple[str, ...]:
-    """Name the classes of this folder that a class is built on and that are not as shipped, with a hash."""
-    ours = [c for c in strategy.__mro__[1:] if c.__module__.startswith("strategies.")]
-    return tuple(f"{place_of(c)} {meaning(c)}" for c in ours if not is_shipped(c))
+    return SHIPPED.get(place_of(strategy), "") == meaning(strategy)
 
 
 def meaning(strategy: type) -> str:
