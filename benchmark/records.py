@@ -14,6 +14,7 @@ import filelock
 from benchmark.atomic import write_atomic
 from benchmark.environment import git_commit, processor, versions
 from benchmark.errors import UserError
+from benchmark.namesakes import refuse_namesake
 from benchmark.naming import suite_name
 from benchmark.plan import SCHEMA_VERSION, Trial
 
@@ -184,24 +185,13 @@ class Store:
         write_atomic(self.manifest_path(manifest["suite"]), text.encode())
 
     def refuse_namesake(self, manifest: Mapping[str, Any]) -> None:
-        """Raise UserError where the list of another suite of that name would be replaced.
+        """Raise UserError where the list of another suite of that name would be replaced."""
 
-        A suite that was edited, moved or copied is the same one: its old file is this one, or is gone, or has
-        the same trials.
-        """
-        path = self.manifest_path(manifest["suite"])
-        try:
-            known = json.loads(path.read_bytes())
-            other, ids = Path(known.get("file") or known["source"]), {t["id"] for t in known["trials"]}
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):  # none, or nothing to lose
-            return
-        ours = Path(manifest["file"])
-        if not other.is_file() or other.samefile(ours) or ids == {t["id"] for t in manifest["trials"]}:
-            return
-        raise UserError(
-            f"{ours}: another suite called '{manifest['suite']}' was run here: {other.resolve()} ({path})",
-            "give one of the files another name, which changes no trial, or use other --runs",
-        )
+        def is_same(known: Mapping[str, Any]) -> bool:
+            return {t["id"] for t in known["trials"]} == {t["id"] for t in manifest["trials"]}
+
+        suite = manifest["suite"]
+        refuse_namesake(self.manifest_path(suite), suite, Path(manifest["file"]), is_same)
 
     def manifests(self) -> Iterator[dict[str, Any]]:
         """Yield the manifest of every suite that was run here; what is no manifest is left out."""

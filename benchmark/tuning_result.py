@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import re
 import statistics
@@ -33,6 +34,8 @@ def ranked(rounds: Rounds) -> list[tuple[Candidate, float]]:
 def result_path(store: Store, tuning: Tuning) -> Path:
     """Return where the result of a tuning lies."""
     name = re.sub(r"[^\w.-]+", "_", tuning.label)
+    if name != tuning.label:  # two labels must not become one file
+        name += "-" + hashlib.sha256(tuning.label.encode()).hexdigest()[:6]
     return store.root / "tuning" / tuning.suite / f"{name}.json"
 
 

@@ -12,6 +12,7 @@ from benchmark.errors import UserError
 from benchmark.naming import suite_name
 from benchmark.report.loading import Record, SuiteRecords, load_suite
 from benchmark.report.protocol import PROTOCOL, refuse_mixed_protocols
+from benchmark.report.renaming import under_the_names_of
 from benchmark.report.scores import HEADLINE, judged_keys, numeric_keys
 from benchmark.report.significance import holm, sign_flip_p
 from benchmark.report.statistics import Estimate, by_seed, estimate, paired_difference
@@ -59,6 +60,7 @@ def compare_runs(first: str, second: str) -> TwoRuns:
     """
     manifests = _manifests(first, second)
     runs = [load_suite(path, path.parent.parent) for path in manifests]
+    runs[1] = under_the_names_of(runs[0], runs[1])
     for suite in runs:
         refuse_mixed_protocols(suite)
     _refuse_unlike(runs[0], runs[1], manifests)
