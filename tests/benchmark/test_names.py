@@ -184,9 +184,7 @@ def test_a_tuning_of_another_suite_of_that_name_is_not_replaced(tmp_path: Path, 
 
 
 def test_two_labels_do_not_share_a_file_of_results(suite_file: Path, suite_text: str) -> None:
-    entries = (
-        "  - {name: phased, label: 'a b'}\n  - {name: phased, label: a_b}\n  - {name: phased, label: a+b}\n"
-    )
+    entries = "".join(f"  - {{name: phased, label: '{label}'}}\n" for label in ("a b", "a_b", "a+b"))
     text = suite_text.replace("  - {name: phased, stages: [prior]}\n", entries)
     suite_file.write_text(text.replace("budgets: [20]", "budgets: [40]"))
     suite, store = load_suite(suite_file), Store(suite_file.parent / "runs")
