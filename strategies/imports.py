@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -67,8 +68,9 @@ def _files(root: Path, module: str) -> Iterator[Path]:
 def _imported(source: bytes, name: str) -> Iterator[tuple[str, bool]]:
     """Yield every dotted name that may be a module, and whether it was meant relative to the file."""
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):  # loading says what is wrong with it
+        with warnings.catch_warnings(action="ignore"):  # loading gives them
+            tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # loading says what is wrong with it
         return
     package = name.split("/")[:-1]
     for node in ast.walk(tree):

@@ -75,7 +75,12 @@ class Plugin:
         if importer.main not in sys.modules:
             importer.install()
             before = set(sys.modules)
-            importlib.import_module(importer.main)
+            try:
+                importlib.import_module(importer.main)
+            except SystemExit as error:  # would end the run without a word
+                raise ImportError(
+                    f"{self.path} ends the process when it is imported: exit {error}"
+                ) from error
             _refuse_strays(self.path, set(sys.modules) - before, importer.main)
         module = sys.modules[importer.main]
         if not hasattr(module, self.class_name):

@@ -178,8 +178,16 @@ def test_other_names_are_no_plugins(tmp_path: Path, text: str) -> None:
     assert shown_name(text) == text
 
 
+_WRONG = (
+    ("import sys; sys.exit(0)", ImportError),
+    ("class", SyntaxError),
+    ("\0", (SyntaxError, ValueError)),
+    ("x = 1", AttributeError),
+)
+
+
 def test_what_is_wrong_with_a_file_is_said_when_it_is_loaded(tmp_path: Path) -> None:
-    for text, error in (("class", SyntaxError), ("\0", (SyntaxError, ValueError)), ("x = 1", AttributeError)):
+    for text, error in (*_WRONG, ("-" * 100_000 + "1", (RecursionError, MemoryError))):
         plugin = read(write(tmp_path, mine=text))
         with pytest.raises(error):
             plugin.load()
