@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from benchmark.data_commands import data_app
 from benchmark.errors import UserError, of_the_disk
 from benchmark.interrupt import SIGNALS
+from benchmark.naming import suite_name
 from benchmark.screen import console, never_fail_on_a_character
 from benchmark.writable import refuse_unwritable_output
 
@@ -124,7 +125,7 @@ def run(
         raise typer.Exit(1)
     if options.dry_run:
         return
-    screen.print(f"next: bench report {suite.stem}", soft_wrap=True)
+    screen.print(f"next: bench report {suite_name(suite)}", soft_wrap=True)
 
 
 @app.command(epilog=_EXIT_CODES)
@@ -159,7 +160,7 @@ def preview(
     from benchmark.preview import write_preview
 
     refuse_unwritable_output(output)
-    for path in write_preview(suite, output / suite.stem):
+    for path in write_preview(suite, output / suite_name(suite)):
         print(path)
 
 
@@ -189,7 +190,7 @@ def report(
     from benchmark.records import Store
     from benchmark.report import print_table, write_report
 
-    name = Path(suite).stem
+    name = suite_name(suite)
     summary = write_report(Store(runs).find_manifest(name), runs, output / name)
     print_table(summary, screen)
     screen.print(f"report: {output / name / 'index.html'} and README.md beside it", soft_wrap=True)
@@ -212,7 +213,7 @@ def power(
     from benchmark.report.protocol import refuse_mixed_protocols
     from benchmark.report.statistics import compare
 
-    records = load_suite(Store(runs).find_manifest(Path(suite).stem), runs)
+    records = load_suite(Store(runs).find_manifest(suite_name(suite)), runs)
     refuse_mixed_protocols(records)
     print_needs(needs(compare(records), score, effect, power), score, power, console())
 

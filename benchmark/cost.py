@@ -75,7 +75,7 @@ def kind_of(trial: Trial) -> str:
     for part in ("vqvae", "prior"):
         model[part] = {k: v for k, v in model[part].items() if k not in ("conditions", "dropout")}
     model.pop("selection")
-    text = json.dumps([model, trial.extractor], sort_keys=True)
+    text = json.dumps([model, str(trial.extractor)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.data import Dataset
-from benchmark.outpost import Ask, Outpost, with_source
+from benchmark.outpost import Ask, Outpost
 from benchmark.plan import Trial
 from benchmark.records import Record, Store
 from benchmark.terms import Terms
@@ -27,7 +27,10 @@ _TOLD = ("reason", "cause", "traceback", "bpd_validation")
 
 @dataclass(frozen=True)
 class Shipment:
-    """What a worker needs to know of a run; fetched once per process, its datasets once per node."""
+    """What a worker needs to know of a run; fetched once per process, its datasets once per node.
+
+    Trials bring the sources of the plugins they name: strategies, extractors, and all these import.
+    """
 
     run: str
     root: Path
@@ -35,7 +38,6 @@ class Shipment:
     terms: Terms
     depot: Any  # handle of the actor that runs a Depot
     trials: dict[str, Trial]
-    sources: dict[str, bytes] = field(default_factory=dict)  # of plugins, by source hash
     datasets: dict[str, Any] = field(default_factory=dict)  # references, by fingerprint
 
 
@@ -61,7 +63,6 @@ class Errand:
     def run(self, trial: Trial, report: Report) -> None:
         """Run a trial; the last report says how it ended: done, failed, taken or interrupted."""
         shipment, trial_id = self.shipment, trial.id
-        trial = with_source(trial, shipment.sources.get(trial.strategy.source_hash or ""))
 
         def progress(stage: str, step: int, steps: int) -> None:
             if isinstance(self._store, Outpost):

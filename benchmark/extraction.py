@@ -10,8 +10,8 @@ from benchmark.data import Dataset, load_dataset
 from benchmark.errors import UserError
 from benchmark.metrics.extractor_base import Extractor
 from benchmark.metrics.extractors import load_extractor
-from benchmark.metrics.own import is_own
 from benchmark.plan import Trial
+from strategies.plugin import Plugin
 
 NEED_NOTHING = ("random", "pixels")
 _UNLABELLED = "Known to have labels: digits and torchvision's sets. Name another extractor, e.g. random"
@@ -40,7 +40,7 @@ def check_extractor(trial: Trial) -> None:
             raise UserError(_unlabelled(trial, dataset), _UNLABELLED)
         return
     extractor = load_extractor(trial.extractor, channels=trial.model.channels)
-    if is_own(trial.extractor):
+    if isinstance(trial.extractor, Plugin):
         _try_out(extractor, trial)
 
 

@@ -114,10 +114,6 @@ class Fanout(contextlib.AbstractContextManager["Fanout"]):
     def _shipment(self, trials: Sequence[Trial]) -> Shipment:
         import ray
 
-        sources = {}
-        for strategy in (trial.strategy for trial in trials):
-            if strategy.source_hash is not None and strategy.source_hash not in sources:
-                sources[strategy.source_hash] = Path(strategy.name.rpartition(":")[0]).read_bytes()
         specs = {trial.fingerprint: trial.dataset for trial in trials}
         return Shipment(
             run=self.store.root.name + "-" + self._node[:8],
@@ -126,7 +122,6 @@ class Fanout(contextlib.AbstractContextManager["Fanout"]):
             terms=self.terms,
             depot=self._depot,
             trials={trial.id: trial for trial in trials},
-            sources=sources,
             datasets={mark: ray.put(load_dataset(spec)) for mark, spec in specs.items()},
         )
 

@@ -47,10 +47,14 @@ def list_runs(runs: Path) -> list[Row]:
 
 def _strategies() -> list[Row]:
     from strategies.parameters import written
-    from strategies.registry import known_strategies, origin_of, parameters_of
+    from strategies.registry import origin_of, parameters_of, registered
 
     rows: list[Row] = [("name", "what it does", "parameters and defaults", "source")]
-    for name, strategy in sorted(known_strategies().items()):
+    for name, entry in sorted(registered().items()):
+        strategy = entry.strategy
+        if strategy is None:
+            rows.append((name, f"cannot be loaded: {entry.problem}", "-", entry.package or "strategies/"))
+            continue
         first_line = (strategy.__doc__ or "").strip().partition("\n")[0]
         parameters = ", ".join(written(strategy, p) for p in parameters_of(strategy).values())
         rows.append((name, first_line, parameters or "-", origin_of(strategy)))

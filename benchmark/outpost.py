@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import hashlib
 import os
 import shutil
 import tempfile
@@ -14,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.atomic import write_atomic
-from benchmark.plan import Trial
 from benchmark.records import Record, Store
 
 Ask = Callable[..., Any]  # calls a method of the driver's Depot by its name
@@ -107,20 +104,3 @@ def node_folder() -> Path:
     if folder.stat().st_uid != os.getuid():
         raise PermissionError(f"{folder} belongs to somebody else; set TMPDIR to a folder of your own")
     return folder
-
-
-def with_source(trial: Trial, source: bytes | None) -> Trial:
-    """Return a trial whose plugin lies on this node, as it was when the run was planned."""
-    strategy = trial.strategy
-    if source is None or strategy.source_hash is None:
-        return trial
-    file, _, class_name = strategy.name.rpartition(":")
-    here = Path(file)
-    if not (here.is_file() and _digest(here.read_bytes()) == strategy.source_hash):
-        here = node_folder() / "plugins" / strategy.source_hash / here.name
-        write_atomic(here, source)
-    return dataclasses.replace(trial, strategy=dataclasses.replace(strategy, name=f"{here}:{class_name}"))
-
-
-def _digest(source: bytes) -> str:
-    return hashlib.sha256(source).hexdigest()[:16]

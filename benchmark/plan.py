@@ -21,7 +21,7 @@ from benchmark.suite import DatasetEntry, Suite
 from pcvq2.config import PCVQ2Config, override
 from strategies import AugmentationSpace
 from strategies.answers import condition_size_of, validation_share_of
-from strategies.registry import source_hash
+from strategies.plugin import Plugin
 
 SCHEMA_VERSION = 1
 DEFAULT_VALIDATION_SHARE = 0.2  # where the selection needs validation images and the suite names no share
@@ -39,18 +39,14 @@ class Trial:
     validation_images: int
     space: AugmentationSpace
     model: PCVQ2Config
-    extractor: str
+    extractor: str | Plugin  # a built-in one's name, or the user's own
     samples: int
     metrics: tuple[str, ...]
-    extractor_source_hash: str | None = None  # of the file of an extractor of the user's own
     initialisation: int = 0  # repeat: the same images, other initial weights, batches, views and dropout
     samplings: int = 1  # independent sets of samples drawn from the trained model
 
     def resolved(self) -> dict[str, Any]:
         """Return what decides the outcome, as JSON values; labels, paths and hardware do not."""
-        strategy = self.strategy
-        name = strategy.name if strategy.source_hash is None else strategy.name.rpartition(":")[2]
-        augments = name != "none"
         space = self.space.resolved(self.model.channels)
         return {
             "schema_version": SCHEMA_VERSION,
@@ -58,15 +54,10 @@ class Trial:
             "budget": self.budget,
             "seed": self.seed,
             **({"initialisation": self.initialisation} if self.initialisation else {}),
-            "strategy": {
-                "name": name,
-                "parameters": strategy.parameters,
-                "stages": list(strategy.stages) if augments else [],
-                "source_hash": strategy.source_hash,
-            },
+            "strategy": self.strategy.key,
             "validation_images": self.validation_images,
             # `none` draws nothing, so suites with different spaces share it
-            "space": space if augments else None,
+            "space": space if self.strategy.augmented_stages else None,
             "model": _plain(self.model),
             "evaluation": {
                 **self._extractor(),
@@ -79,10 +70,10 @@ class Trial:
         }
 
     def _extractor(self) -> dict[str, str]:
-        if self.extractor_source_hash is None:
-            return {"extractor": self.extractor}
-        name = self.extractor.rpartition(":")[2]
-        return {"extractor": name, "extractor_source_hash": self.extractor_source_hash}
+        own = self.extractor
+        if isinstance(own, str):
+            return {"extractor": own}
+        return {"extractor": own.class_name, "extractor_source_hash": own.source_hash}
 
     @functools.cached_property
     def id(self) -> str:
@@ -181,7 +172,7 @@ def _cell(
     """Resolve the trials of one strategy on one dataset."""
     settings, (dataset, spec) = suite.settings, source
     evaluation = settings.evaluation
-    extractor, extractor_source_hash = _extractor(suite)
+    extractor = _extractor(suite)
     config = _told(model_config(suite, index, dataset), choice, space)
     return [
         Trial(
@@ -194,7 +185,6 @@ def _cell(
             space=space,
             model=config,
             extractor=extractor,
-            extractor_source_hash=extractor_source_hash,
             samples=min(evaluation.samples or len(dataset.heldout), len(dataset.heldout)),
             metrics=evaluation.metrics,
             initialisation=initialisation,
@@ -207,20 +197,17 @@ def _cell(
     ]
 
 
-def _extractor(suite: Suite) -> tuple[str, str | None]:
-    """Return the extractor's name, and where it is a file's, its absolute path and content hash."""
+def _extractor(suite: Suite) -> str | Plugin:
+    """Return the extractor's name, or the one of the user's own that it stands for."""
     name = suite.settings.evaluation.extractor
-    file, _, class_name = name.rpartition(":")
-    if not file.endswith(".py"):
-        return name, None
-    path = (suite.file.path.parent / file).resolve()
-    if not path.is_file():
+    try:
+        return Plugin.parse(name, suite.file.path.parent) or name
+    except OSError as error:
         raise suite.error(
             ("evaluation", "extractor"),
-            f"extractor '{name}': {path} does not exist",
+            f"extractor '{name}': {error}",
             "paths are relative to the suite's file: ./mine.py:MyFeatures",
-        )
-    return f"{path}:{class_name}", source_hash(path)
+        ) from error
 
 
 def _told(config: PCVQ2Config, choice: StrategyChoice, space: AugmentationSpace) -> PCVQ2Config:

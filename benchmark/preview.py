@@ -76,9 +76,9 @@ def _shown(draw: Callable[[Trial], Seen], trial: Trial) -> Seen:
 def draw_views(trial: Trial) -> SeenViews | None:
     """Draw a trial's views at the steps that a run would keep; None for one that augments nothing."""
     strategy = trial.strategy
-    if strategy.name == "none":
+    if not strategy.augmented_stages:
         return None
-    stage = "prior" if "prior" in strategy.stages else "codes"
+    stage = "prior" if "prior" in strategy.augmented_stages else "codes"
     steps = (trial.model.prior_stage if stage == "prior" else trial.model.codes_stage).steps
     views = Views(trial, seed_for(trial, "views"))
     clean = _clean(trial)
@@ -99,7 +99,8 @@ def _clean(trial: Trial) -> np.ndarray:
 
 def _schedule(trial: Trial) -> Schedule:
     shares = [i / _SCHEDULE_POINTS for i in range(_SCHEDULE_POINTS + 1)]
-    return shares, [_mean_strength(trial.strategy.make(), trial, share) for share in shares]
+    strategy = trial.strategy.make()
+    return shares, [_mean_strength(strategy, trial, share) for share in shares]
 
 
 def _mean_strength(strategy: Strategy, trial: Trial, share: float) -> float:

@@ -40,7 +40,7 @@ def probe_trials(
 ) -> dict[str, Probe]:
     """Probe one trial of each kind, the one whose strategy augments most stages."""
     chosen: dict[str, Trial] = {}
-    for trial in sorted(trials, key=lambda one: len(one.strategy.stages) * (one.strategy.name != "none")):
+    for trial in sorted(trials, key=lambda one: len(one.strategy.augmented_stages)):
         chosen[kind_of(trial)] = trial
     return {
         kind: probe_trial(trial, trial.dataset.name in absent, device, threads, steps, progress)
@@ -78,10 +78,8 @@ def _measure(trial: Trial, synthetic: bool, images: Tensor, steps: int, progress
         marks[stage].append(time.perf_counter())
         progress(stage, step, of)
 
-    augments = trial.strategy.name != "none"
-    stages = trial.strategy.stages if augments else ()
     views = Views(trial, derive_seed(0, "probe"))
-    model.fit(images, views, heldout=images, augmented_stages=stages, progress=mark)
+    model.fit(images, views, heldout=images, augmented_stages=trial.strategy.augmented_stages, progress=mark)
     codes, prior = (_step_seconds(marks[stage]) for stage in ("codes", "prior"))
     evaluation = max(0.0, marks["prior"][-1] - marks["prior"][-2] - prior)  # it comes with the last step
     count = min(trial.samples, _SAMPLES[device.type])

@@ -29,7 +29,7 @@ class Watcher(Protocol):
 
 def codes_group(trial: Trial) -> tuple[object, ...] | None:
     """Name the auto-encoder a trial shares; None when it trains its own."""
-    if "codes" in trial.strategy.stages and trial.strategy.name != "none":
+    if "codes" in trial.strategy.augmented_stages:
         return None
     model = trial.model
     noise = (trial.fingerprint, trial.budget, trial.seed, trial.initialisation)

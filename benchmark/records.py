@@ -14,6 +14,8 @@ import filelock
 from benchmark.atomic import write_atomic
 from benchmark.environment import git_commit, processor, versions
 from benchmark.errors import UserError
+from benchmark.namesakes import refuse_namesake
+from benchmark.naming import suite_name
 from benchmark.plan import SCHEMA_VERSION, Trial
 from benchmark.storable import legible, storable
 from pcvq2.scratch import sweep
@@ -42,7 +44,7 @@ def heading(trial: Trial) -> Record:
         "dataset_fingerprint": trial.fingerprint,
         "budget": trial.budget,
         "strategy": trial.strategy.label,
-        "strategy_class": trial.strategy.name.rpartition(":")[2],
+        "strategy_class": trial.strategy.name,
         "seed": trial.seed,
         "initialisation": trial.initialisation,
         "versions": versions(),
@@ -201,6 +203,15 @@ class Store:
         text = json.dumps(manifest, indent=1)
         write_atomic(self.manifest_path(manifest["suite"]), text.encode())
 
+    def refuse_namesake(self, manifest: Mapping[str, Any]) -> None:
+        """Raise UserError where the list of another suite of that name would be replaced."""
+
+        def is_same(known: Mapping[str, Any]) -> bool:
+            return {t["id"] for t in known["trials"]} == {t["id"] for t in manifest["trials"]}
+
+        suite = manifest["suite"]
+        refuse_namesake(self.manifest_path(suite), suite, Path(manifest["file"]), is_same)
+
     def manifests(self) -> Iterator[dict[str, Any]]:
         """Yield the manifest of every suite that was run here; what is no manifest is left out."""
         for path in sorted((self.root / "suites").glob("*.json")):
@@ -213,7 +224,7 @@ class Store:
         """Return the manifest of a suite that was run. Raises UserError."""
         path = self.manifest_path(suite)
         if not path.is_file():
-            known = sorted(p.stem for p in path.parent.glob("*.json")) if path.parent.is_dir() else []
+            known = sorted(suite_name(p) for p in path.parent.glob("*.json")) if path.parent.is_dir() else []
             raise UserError(
                 f"suite '{suite}' has not been run here ({path} is missing)",
                 f"Run: {', '.join(known)}" if known else "run it first: bench run suites/<name>.yaml",

@@ -59,6 +59,7 @@ def run_suite(path: Path, store: Store, console: Console, options: Options) -> l
     planned = plan_trials(suite)
     trials = _chosen(planned, options)
     terms = on_the_suites_shares(options.terms, suite)
+    store.refuse_namesake(_manifest(suite, path, planned))
     done = {trial.id for trial in trials if store.is_done(trial.id)}
     todo = [trial for trial in trials if trial.id not in done]
     if todo:
@@ -76,8 +77,13 @@ def run_suite(path: Path, store: Store, console: Console, options: Options) -> l
     if terms.keep == "records" and not failed:
         store.drop_shared_codes()
     if options.tensorboard:
-        found = (store.load(trial.id) for trial in trials)
-        folder = write_curves(suite.name, (record for record in found if record), store)
+        found = ((trial, store.load(trial.id)) for trial in trials)
+        named = (
+            record | {"dataset": trial.dataset.name, "strategy": trial.strategy.label}
+            for trial, record in found
+            if record
+        )
+        folder = write_curves(suite.name, named, store)
         console.print(f"curves: tensorboard --logdir {folder}", soft_wrap=True)
     return failed
 
@@ -152,6 +158,7 @@ def _chosen(planned: Sequence[Trial], options: Options) -> list[Trial]:
 def _print_plan(suite: Suite, store: Store, console: Console, options: Options) -> None:
     """Print what is done, why the rest is not, and what the rest costs; images that are not here may lack."""
     planned, absent = plan_for_cost(suite)
+    store.refuse_namesake(_manifest(suite, suite.file.path, planned))
     trials = _chosen(planned, options)
     found = standings(trials, store)
     console.print(f"{suite.name}: {len(trials)} trials: {counts(found)}")
@@ -172,6 +179,7 @@ def _manifest(suite: Suite, path: Path, planned: Sequence[Trial]) -> dict[str, o
     return {
         "suite": suite.name,
         "source": str(path),
+        "file": str(path.resolve()),
         "title": settings.title,
         "baseline": settings.baseline,
         "command": f"bench run {path}",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from benchmark.errors import unknown_name
@@ -13,7 +13,8 @@ from strategies import AugmentationSpace, Strategy
 from strategies.answers import plain, said
 from strategies.checks import StrategyError, check_schedule
 from strategies.parameters import default_of, place_of_class
-from strategies.registry import find_strategy, known_strategies, parameters_of, source_hash
+from strategies.plugin import split_name
+from strategies.registry import Code, code_of, parameters_of, registered
 
 _NAMED = "parameters name a record: finite numbers, text, lists, mappings or null (say, for 'never')"
 
@@ -23,14 +24,40 @@ class StrategyChoice:
     """Say which strategy a trial uses and how."""
 
     label: str
-    name: str  # a registered name, or /absolute/path.py:Class
+    code: Code
     parameters: dict[str, Any]  # complete, defaults included
     stages: tuple[str, ...]
-    source_hash: str | None  # of a plugin's file: another file, another trial
+    others: dict[str, Code] = field(default_factory=dict)  # of the strategies that parameters name
+
+    @property
+    def name(self) -> str:
+        """Return a registered name, or a plugin's class."""
+        return self.code.name
+
+    @property
+    def augmented_stages(self) -> tuple[str, ...]:
+        """Return the stages that see views; none for the built-in strategy `none`, which draws nothing."""
+        return () if self.code.is_none else self.stages
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """Return what of it decides a trial's outcome, as JSON values."""
+        uses = {parameter: code.key for parameter, code in self.others.items() if not _is_builtin(code)}
+        return self.code.key | {
+            "parameters": self.parameters,
+            "stages": list(self.augmented_stages),
+            **({"uses": uses} if uses else {}),
+        }
 
     def make(self) -> Strategy:
         """Build a fresh instance."""
-        return find_strategy(self.name)(**self.parameters)
+        classes = {parameter: code.load() for parameter, code in self.others.items()}
+        own = {parameter: found for parameter, found in classes.items() if self.others[parameter].plugin}
+        return self.code.load()(**(self.parameters | own))
+
+
+def _is_builtin(code: Code) -> bool:
+    return code.source_hash is None
 
 
 def choose_strategy(
@@ -38,21 +65,12 @@ def choose_strategy(
 ) -> StrategyChoice:
     """Resolve an entry of a suite. Raises UserError for a name, a file or a parameter that will not do."""
     location: Location = ("strategies", index)
-    name = found_name(suite, entry)
-    is_own = name.rpartition(":")[0].endswith(".py")
-    if not is_own and name not in known_strategies():
-        raise suite.error(location, *unknown_name("strategy", name, known_strategies()))
-    try:
-        strategy = find_strategy(name)
-    except Exception as error:  # a plugin's file may raise anything at import
-        raise suite.error(
-            location,
-            f"strategy '{entry.name}' cannot be loaded",
-            f"{type(error).__name__}: {error}",
-        ) from error
+    code = found_code(suite, index, entry.name)
+    strategy = code.load()
     parameters = _complete(suite, location, entry, strategy)
-    digest = source_hash(Path(name.rpartition(":")[0])) if is_own else None
-    choice = StrategyChoice(entry.shown, name, parameters, tuple(dict.fromkeys(entry.stages)), digest)
+    others = _others(suite, index, strategy, parameters)
+    parameters |= {parameter: other.name for parameter, other in others.items()}
+    choice = StrategyChoice(entry.shown, code, parameters, tuple(dict.fromkeys(entry.stages)), others)
     try:
         check_schedule(choice.make(), space)
     except Exception as error:  # a plugin may raise anything
@@ -62,12 +80,27 @@ def choose_strategy(
     return choice
 
 
-def found_name(suite: Suite, entry: StrategyEntry) -> str:
-    """Return the name a strategy is found by: a file's path is relative to the suite's."""
-    file, _, class_name = entry.name.rpartition(":")
-    if not file.endswith(".py"):
-        return entry.name
-    return f"{(suite.file.path.parent / file).resolve()}:{class_name}"
+def found_code(suite: Suite, index: int, name: str) -> Code:
+    """Find the code of a strategy that an entry names; a file's path is relative to the suite's.
+
+    Raises UserError.
+    """
+    if split_name(name) is None and name not in registered():
+        raise suite.error(("strategies", index), *unknown_name("strategy", name, registered()))
+    try:
+        return code_of(name, suite.file.path.parent)
+    except Exception as error:  # a plugin's file may raise anything at import
+        raise suite.error(
+            ("strategies", index), f"strategy '{name}' cannot be loaded", said(error)
+        ) from error
+
+
+def _others(
+    suite: Suite, index: int, strategy: type[Strategy], parameters: Mapping[str, Any]
+) -> dict[str, Code]:
+    """Find the code of the strategies that parameters name."""
+    named = {key: parameters.get(key) for key in strategy.strategy_parameters}
+    return {key: found_code(suite, index, name) for key, name in named.items() if isinstance(name, str)}
 
 
 def _complete(

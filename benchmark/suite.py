@@ -12,8 +12,10 @@ from benchmark.data.names import NAMED_SOURCES
 from benchmark.errors import UserError, is_one_line, unknown_name
 from benchmark.metrics.extractors import EXTRACTORS
 from benchmark.metrics.names import METRICS, NOT_OF_SAMPLES
+from benchmark.naming import place_name, suite_name
 from benchmark.yaml_file import Location, YamlFile, read_yaml
 from pcvq2.config import PRESETS
+from strategies.plugin import shown_name, split_name
 
 
 class _Part(BaseModel):
@@ -29,14 +31,8 @@ def _sourced(value: Any) -> Any:
     """Let a bare source stand for {name: ..., source: ...}."""
     if isinstance(value, str):
         kind, _, place = value.partition(":")
-        return {"name": _last_name(place) or kind, "source": value}
+        return {"name": place_name(place) or kind, "source": value}
     return value
-
-
-def _last_name(place: str) -> str:
-    """Return the last part of a path, without the ending of an archive: a folder may be called v1.0."""
-    path = Path(place)
-    return path.stem if path.suffix.lower() in (".zip", ".npz", ".npy") else path.name
 
 
 class DatasetEntry(_Part):
@@ -101,7 +97,7 @@ class StrategyEntry(BaseModel):
     @property
     def shown(self) -> str:
         """Return the label the tables use."""
-        return self.label or self.name.rpartition(":")[2]
+        return self.label or shown_name(self.name)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -173,7 +169,7 @@ def load_suite(path: Path) -> Suite:
         settings = SuiteSettings.model_validate(file.values)
     except ValidationError as error:
         raise _explain(file, error) from None
-    suite = Suite(path.stem, file, settings)
+    suite = Suite(suite_name(path), file, settings)
     _check_names(suite)
     return suite
 
@@ -205,7 +201,7 @@ def _check_names(suite: Suite) -> None:
         raise suite.error(("model", "preset"), *unknown_name("preset", str(settings.model.preset), PRESETS))
     _check_tuning(suite)
     evaluation = settings.evaluation
-    if evaluation.extractor not in EXTRACTORS and not evaluation.extractor.rpartition(":")[0].endswith(".py"):
+    if evaluation.extractor not in EXTRACTORS and split_name(evaluation.extractor) is None:
         raise suite.error(
             ("evaluation", "extractor"), *unknown_name("extractor", evaluation.extractor, EXTRACTORS)
         )

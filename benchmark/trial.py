@@ -107,7 +107,7 @@ def run_trial(
         validation=validation,
         heldout=heldout,
         observe=views.observe if validation_share_of(trial.strategy.make()) else None,
-        augmented_stages=trial.strategy.stages if trial.strategy.name != "none" else (),
+        augmented_stages=trial.strategy.augmented_stages,
         shared=store.shared_codes,
         progress=progress,
         checkpoint=store.checkpoint_path(trial.id),

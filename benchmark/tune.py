@@ -16,6 +16,7 @@ from rich.text import Text
 from benchmark.atomic import write_atomic
 from benchmark.errors import UserError
 from benchmark.fanout import Fanout
+from benchmark.namesakes import refuse_namesake
 from benchmark.preflight import preflight
 from benchmark.ray_folder import place_for_ray
 from benchmark.records import Record, Store
@@ -44,11 +45,14 @@ def tune_suite(path: Path, store: Store, console: Console, options: TuneOptions)
     """Tune a strategy of a suite; say whether every trial ended well. Raises UserError."""
     suite = load_suite(path)
     tuning = plan_tuning(suite, options.wish)
+    first = tuning.trial(tuning.starts, tuning.seeds[0]).id
+    place = result_path(store, tuning)
+    refuse_namesake(place, suite.name, path, lambda known: known["trials"][0]["records"][0] == first)
     terms = Terms(keep="records", address=options.address)  # nobody samples from these models
     terms = on_the_suites_shares(terms, suite)
     for line in _opening(suite, tuning):
         console.print(line, soft_wrap=True)
-    with store.claim(f"tuning-{suite.name}-{result_path(store, tuning).stem}") as ours:
+    with store.claim(f"tuning-{suite.name}-{place.stem}") as ours:
         if not ours:
             raise UserError(
                 f"another `bench tune` is at '{tuning.label}' of {path}", "wait for it: it writes the same"
@@ -61,7 +65,7 @@ def tune_suite(path: Path, store: Store, console: Console, options: TuneOptions)
             store.sweep()
             with _engine(store, terms, local=options.local) as engine, Lines(tuning, console) as lines:
                 rounds = engine.search(tuning, lines)
-    return _finish(tuning, rounds, store, console)
+    return _finish(tuning, rounds, store, console, path)
 
 
 def _replay(tuning: Tuning, store: Store) -> Rounds | None:
@@ -102,7 +106,7 @@ def _opening(suite: Suite, tuning: Tuning) -> list[str]:
     return lines
 
 
-def _finish(tuning: Tuning, rounds: Rounds, store: Store, console: Console) -> bool:
+def _finish(tuning: Tuning, rounds: Rounds, store: Store, console: Console, file: Path) -> bool:
     """Print and write what was found; say whether every trial ended well."""
     failed = [trial_id for trial_id, score in rounds.scores.items() if score is None]
     for trial_id in failed:
@@ -111,7 +115,7 @@ def _finish(tuning: Tuning, rounds: Rounds, store: Store, console: Console) -> b
     if not ranked(rounds):
         console.print("no setting has a score: nothing was found")
         return False
-    result = summary(tuning, rounds)
+    result = summary(tuning, rounds) | {"file": str(file.resolve())}
     path = result_path(store, tuning)
     write_atomic(path, json.dumps(result, indent=1, allow_nan=False).encode())
     console.print(_table(result))

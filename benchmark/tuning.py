@@ -14,14 +14,13 @@ from typing import Any
 
 from benchmark.errors import UserError, unknown_name
 from benchmark.plan import DEFAULT_VALIDATION_SHARE, Trial, plan_trials
-from benchmark.strategy_choice import found_name
+from benchmark.strategy_choice import found_code
 from benchmark.suite import Evaluation, Repeats, StrategyEntry, Suite
 from pcvq2.config import override
 from pcvq2.randomness import derive_seed
 from strategies import Uniform
 from strategies.answers import plain
 from strategies.checks import StrategyError, check_tunable
-from strategies.registry import find_strategy
 from strategies.tunable import Tunable, Value, start_values, tunable_of
 
 SCORE = "bpd_validation"  # all that the search looks at
@@ -79,7 +78,7 @@ class Tuning:
             return {}
         if set(values) == {_DROPOUT}:
             return {"model": {"prior": {"dropout": values[_DROPOUT]}}}
-        return find_strategy(self.template.strategy.name).from_tuned(values)
+        return self.template.strategy.code.load().from_tuned(values)
 
     def trial(self, values: Values, seed: int) -> Trial:
         """Return the trial of values."""
@@ -170,9 +169,10 @@ def _index(suite: Suite, strategy: str) -> int:
 def _declared(suite: Suite, index: int) -> Tunable:
     """Return what may be tuned of an entry; of `none`, which has no parameters, the prior's dropout."""
     entry, place = suite.settings.strategies[index], ("strategies", index)
-    if entry.name == "none":
+    code = found_code(suite, index, entry.name)
+    if code.is_none:
         return {_DROPOUT: Uniform(0.0, 0.7)}
-    strategy = find_strategy(found_name(suite, entry))
+    strategy = code.load()
     tunable = tunable_of(strategy)
     if not tunable:
         raise suite.error(
@@ -192,14 +192,14 @@ def _written(suite: Suite, index: int, tunable: Tunable) -> set[str]:
     """Name the entry's keys that tuning writes, and the note of an earlier tuning."""
     if _DROPOUT in tunable:
         return {"tuning"}
-    strategy = find_strategy(found_name(suite, suite.settings.strategies[index]))
+    strategy = found_code(suite, index, suite.settings.strategies[index].name).load()
     return {"tuning", *strategy.from_tuned(start_values(strategy))}
 
 
 def _starts(template: Trial) -> dict[str, Value]:
-    if template.strategy.name == "none":
+    if template.strategy.code.is_none:
         return {_DROPOUT: template.model.prior.dropout}
-    return start_values(find_strategy(template.strategy.name))
+    return start_values(template.strategy.code.load())
 
 
 def _with_entry(suite: Suite, index: int, entry: dict[str, Any], seeds: tuple[int, ...]) -> Suite:

@@ -126,7 +126,7 @@ def summary(tuning: Tuning, rounds: Rounds) -> dict[str, Any]:
     return {
         "suite": tuning.suite,
         "strategy": tuning.label,
-        "strategy_class": template.strategy.name.rpartition(":")[2],
+        "strategy_class": template.strategy.name,
         "dataset": template.dataset.name,
         "dataset_fingerprint": template.fingerprint,
         "budget": template.budget,

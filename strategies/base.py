@@ -66,6 +66,9 @@ class Strategy:
     tunable: ClassVar[Tunable] = {}
     """What `bench tune` may change: constructor parameters, or names that `from_tuned` turns into some."""
 
+    strategy_parameters: ClassVar[tuple[str, ...]] = ()
+    """Constructor parameters that name other strategies: the code of those counts as well."""
+
     @classmethod
     def from_tuned(cls, values: Mapping[str, Value]) -> dict[str, Any]:
         """Turn a value for each name of `tunable` into constructor parameters; by default they are these."""

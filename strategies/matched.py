@@ -20,26 +20,29 @@ class Matched(Strategy):
     """
 
     name = "matched"
+    strategy_parameters = ("to",)
 
     def __init__(
         self,
-        to: str = "phased",
+        to: str | type[Strategy] = "phased",
         parameters: Mapping[str, Any] | None = None,
         mean: float | None = None,
     ) -> None:
-        from strategies.registry import find_strategy
+        from strategies.registry import find_strategy, name_of
 
         if mean is not None and not 0 <= mean <= 1:
             raise ValueError(f"mean must lie in [0, 1], got {mean}")
         try:
-            self._other = find_strategy(to)(**(parameters or {}))
+            other = find_strategy(to) if isinstance(to, str) else to
         except KeyError:
             raise ValueError(f"to: strategy '{to}' is unknown") from None
+        self._other = other(**(parameters or {}))
         if isinstance(self._other, Matched):
             raise ValueError("to: matched cannot be matched to itself")
         if mean is None and self._other.state_dict():
             raise ValueError(
-                f"the strength of '{to}' is not known before training; give `mean`, from its records"
+                f"the strength of '{name_of(other)}' is not known before training; "
+                "give `mean`, from its records"
             )
         self._mean = mean
         self._found: dict[str, float] = {}

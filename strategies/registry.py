@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import importlib
-import importlib.util
 import inspect
 import pkgutil
 import re
 import sys
-from importlib.metadata import entry_points
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import strategies
 from strategies.base import Strategy
+from strategies.imports import combined, sources_of
+from strategies.plugin import Plugin
+from strategies.shipped import is_shipped, meaning, place_of
 
 ENTRY_POINTS = "bench.strategies"
 _NOT_STRATEGIES = (
@@ -23,8 +26,11 @@ _NOT_STRATEGIES = (
     "battery",
     "checks",
     "draws",
+    "imports",
     "operations",
+    "plugin",
     "registry",
+    "shipped",
     "space",
     "spaces",
     "tunable",
@@ -37,78 +43,165 @@ def name_of(strategy: type[Strategy]) -> str:
     return own or re.sub(r"(?<!^)(?=[A-Z])", "_", strategy.__name__).lower()
 
 
-def _defined_in(module: ModuleType) -> list[type[Strategy]]:
-    classes = (c for _, c in inspect.getmembers(module, inspect.isclass))
-    return [c for c in classes if issubclass(c, Strategy) and c.__module__ == module.__name__]
+@dataclass(frozen=True)
+class Registered:
+    """Hold what a name stands for, from `strategies/` or a package, or why that cannot be loaded."""
+
+    strategy: type[Strategy] | None
+    package: str = ""  # distribution and version; "": of `strategies/`
+    problem: str = ""
+
+
+def builtin_strategies() -> dict[str, type[Strategy]]:
+    """Return what the files of `strategies/` define that can be loaded."""
+    return {n: r.strategy for n, r in registered().items() if r.strategy is not None and not r.package}
 
 
 def known_strategies() -> dict[str, type[Strategy]]:
     """Return every strategy found in `strategies/` and under the entry-point group `bench.strategies`."""
-    found: dict[str, type[Strategy]] = {}
+    return {name: entry.strategy for name, entry in registered().items() if entry.strategy is not None}
+
+
+@functools.cache
+def registered() -> dict[str, Registered]:
+    """Return what every name stands for; looked up once a process, `registered.cache_clear()` forgets it."""
+    found: dict[str, Registered] = {}
     for info in pkgutil.iter_modules(strategies.__path__):
-        if info.name in _NOT_STRATEGIES:
-            continue
-        for strategy in _defined_in(importlib.import_module(f"strategies.{info.name}")):
-            found[name_of(strategy)] = strategy
+        if info.name not in _NOT_STRATEGIES:
+            for name, entry in _of_file(f"strategies.{info.name}", info.name):
+                found.setdefault(name, entry)
     for point in entry_points(group=ENTRY_POINTS):
-        if point.name not in found:
-            found[point.name] = point.load()
+        found.setdefault(point.name, _of_package(point))
     return found
 
 
-def from_file(path: Path, class_name: str) -> type[Strategy]:
-    """Load a strategy class from a Python file. Raises FileNotFoundError, AttributeError, TypeError."""
-    strategy = load_class(path, class_name)
+def _of_file(module_name: str, stem: str) -> Iterator[tuple[str, Registered]]:
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # a file that somebody is writing must not take the others with it
+        yield stem, Registered(None, problem=f"{type(error).__name__}: {error}")
+        return
+    for _, found in inspect.getmembers(module, inspect.isclass):
+        if issubclass(found, Strategy) and found.__module__ == module_name:
+            yield name_of(found), Registered(found)
+
+
+def _of_package(point: EntryPoint) -> Registered:
+    package = f"{point.dist.name} {point.dist.version}" if point.dist is not None else point.value
+    try:
+        strategy = point.load()
+        if not (inspect.isclass(strategy) and issubclass(strategy, Strategy)):
+            raise TypeError(f"{point.value} is not a subclass of strategies.Strategy")
+    except Exception as error:  # nor must a package
+        return Registered(None, package, f"{package}: {type(error).__name__}: {error}")
+    return Registered(strategy, package)
+
+
+@dataclass(frozen=True)
+class Code:
+    """Say which code a strategy's name stands for: what of it is in `key` is part of a trial's identity."""
+
+    name: str  # a registered one, or a plugin's class
+    source_hash: str | None = None  # None: a built-in strategy as it was shipped
+    package: str = ""  # distribution and version, of an installed one
+    bases: tuple[str, ...] = ()  # what else it is built on, with a hash; not built-in classes as shipped
+    plugin: Plugin | None = None
+
+    @property
+    def is_none(self) -> bool:
+        """Say whether it is the built-in strategy that augments nothing."""
+        return self.name == "none" and self.source_hash is None
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """Return what tells this code from other code, as JSON values."""
+        more = {"package": self.package, "bases": list(self.bases)}
+        return {"name": self.name, "source_hash": self.source_hash} | {k: v for k, v in more.items() if v}
+
+    def load(self) -> type[Strategy]:
+        """Return the class. Raises RuntimeError where this machine has other code under that name."""
+        here = code_of(self.name) if self.plugin is None else _code_of_plugin(self.plugin)
+        if here.key != self.key:
+            raise RuntimeError(
+                f"strategy '{self.name}' is not the one that this run was planned with: "
+                f"{self.key} there, {here.key} here; install the same on every node"
+            )
+        return known_strategies()[self.name] if self.plugin is None else strategy_of(self.plugin)
+
+
+def code_of(name: str, base: Path = Path()) -> Code:
+    """Find the code of a name or of `path.py:Class`, which is relative to a folder.
+
+    Raises KeyError for an unknown name, ImportError where a file or package that has it cannot be loaded, and
+    what `Plugin.parse` and `strategy_of` raise.
+    """
+    plugin = Plugin.parse(name, base)
+    return _code_of_registered(name) if plugin is None else _code_of_plugin(plugin)
+
+
+def _code_of_plugin(plugin: Plugin) -> Code:
+    return Code(plugin.class_name, plugin.source_hash, bases=_bases(strategy_of(plugin)), plugin=plugin)
+
+
+@functools.cache
+def _code_of_registered(name: str) -> Code:
+    entry = registered()[name]
+    if entry.strategy is None:
+        raise ImportError(entry.problem)
+    if not entry.package:
+        return Code(name, None if is_shipped(entry.strategy) else meaning(entry.strategy))
+    return Code(name, _package_hash(entry.strategy), entry.package, _bases(entry.strategy))
+
+
+def _bases(strategy: type[Strategy]) -> tuple[str, ...]:
+    """Name the strategies a class is built on whose code is in no other part of its key, with a hash."""
+    own = strategy.__module__.partition(".")[0]
+    others = [c for c in strategy.__mro__[1:] if issubclass(c, Strategy)]
+    others = [c for c in others if c.__module__.partition(".")[0] != own]
+    hashes = {
+        c: meaning(c) if c.__module__.startswith("strategies.") else _package_hash(c)
+        for c in others
+        if not is_shipped(c)
+    }
+    return tuple(f"{place_of(c)} {found}" for c, found in hashes.items())
+
+
+def _package_hash(strategy: type[Strategy]) -> str:
+    """Hash a module and what it imports of its own package: an editable install changes without a version."""
+    module = sys.modules[strategy.__module__]
+    file, parts = Path(str(module.__file__)), module.__name__.split(".")
+    depth = len(parts) + (file.name == "__init__.py")
+    return combined(sources_of(file, file.parents[depth - 1], lambda top: top == parts[0]))
+
+
+def strategy_of(plugin: Plugin) -> type[Strategy]:
+    """Load a plugin that is a strategy. Raises AttributeError, TypeError and whatever the file raises."""
+    strategy = plugin.load()
     if not (inspect.isclass(strategy) and issubclass(strategy, Strategy)):
-        raise TypeError(f"{path}: '{class_name}' is not a subclass of strategies.Strategy")
+        raise TypeError(f"{plugin.path}: '{plugin.class_name}' is not a subclass of strategies.Strategy")
     return strategy
 
 
-def load_class(path: Path, class_name: str) -> Any:
-    """Return what a Python file calls `class_name`. Raises FileNotFoundError, AttributeError."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist")
-    # one module per content: workers that are kept alive must not mix two versions of a file
-    name = f"bench_plugin_{source_hash(path)}"
-    module = sys.modules.get(name)
-    if module is None:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[name]
-            raise
-    if not hasattr(module, class_name):
-        raise AttributeError(f"{path} has no class '{class_name}'")
-    return getattr(module, class_name)
-
-
-def source_hash(path: Path) -> str:
-    """Return the content hash of a plugin file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+def from_file(path: Path, class_name: str) -> type[Strategy]:
+    """Load a strategy class from a Python file. Raises OSError, and what `strategy_of` raises."""
+    return strategy_of(Plugin.read(path, class_name))
 
 
 def origin_of(strategy: type[Strategy]) -> str:
-    """Say where a registered strategy comes from: "built in", or the package and version that brought it."""
-    if strategy.__module__.startswith("strategies."):
-        return "built in"
-    for point in entry_points(group=ENTRY_POINTS):
-        module, _, name = point.value.partition(":")
-        if point.dist is not None and module == strategy.__module__ and name == strategy.__qualname__:
-            return f"{point.dist.name} {point.dist.version}"
+    """Say where a strategy comes from: "built in", the package and version that brought it, or its module."""
+    for name, entry in registered().items():
+        if entry.strategy is strategy:
+            if entry.package:
+                return entry.package
+            return (
+                "built in" if code_of(name).source_hash is None else f"{strategy.__module__}, not as shipped"
+            )
     return strategy.__module__
 
 
 def find_strategy(name: str) -> type[Strategy]:
-    """Resolve a name or `path.py:Class`. Raises KeyError for an unknown name, and what `from_file` raises."""
-    if name.rpartition(":")[0].endswith(".py"):
-        path, _, class_name = name.rpartition(":")
-        return from_file(Path(path), class_name)
-    return known_strategies()[name]
+    """Resolve a name or `path.py:Class`. Raises what `code_of` raises."""
+    return code_of(name).load()
 
 
 def parameters_of(strategy: type[Strategy]) -> dict[str, inspect.Parameter]:

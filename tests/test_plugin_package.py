@@ -151,3 +151,54 @@ def test_a_broken_view_is_refused_before_any_training(tmp_path: Path, suite_text
     assert first.startswith("error: tiny.yaml:7: strategy 'Mine' cannot augment a batch")
     assert "breaks the rule: augment leaves its input untouched" in second
     assert not (tmp_path / "runs").exists()
+
+
+KEY = "import json; from strategies.registry import *; print(json.dumps(code_of('sawtooth').key))"
+
+
+def test_its_version_and_its_source_are_part_of_its_key(python: Path, tmp_path: Path) -> None:
+    def key() -> dict[str, str]:
+        return dict(json.loads(call(python, "-c", KEY, cwd=tmp_path)))
+
+    (module,) = (python.parents[1] / "lib").glob("python*/site-packages/bench_sawtooth.py")
+    (about,) = module.parent.glob("bench_sawtooth-*.dist-info/METADATA")
+    kept = {path: path.read_text() for path in (module, about)}
+    before = key()
+    assert before["package"] == "bench-sawtooth 1.2"
+    try:
+        module.write_text(
+            SOURCE.replace("1 - progress", "1 - 0.5 * progress")
+        )  # as an editable install changes
+        edited = key()
+        module.write_text(SOURCE)
+        about.write_text(kept[about].replace("Version: 1.2", "Version: 1.3"))
+        risen = key()
+    finally:
+        for path, text in kept.items():
+            path.write_text(text)
+    assert len({json.dumps(k, sort_keys=True) for k in (before, edited, risen)}) == 3
+    assert edited["package"] == before["package"]
+    assert risen["source_hash"] == before["source_hash"]
+    assert key() == before
+
+
+def test_a_package_that_cannot_be_loaded_is_named_and_stops_nothing_else(
+    python: Path, tmp_path: Path, suite_text: str
+) -> None:
+    (module,) = (python.parents[1] / "lib").glob("python*/site-packages/bench_sawtooth.py")
+    kept = module.read_text()
+    module.write_text("import nothing_of_that_name\n")
+    try:
+        listed = " ".join(call(python, "-m", "benchmark.cli", "list", "strategies", cwd=tmp_path).split())
+        (tmp_path / "tiny.yaml").write_text(suite_text)
+        call(python, "-m", "benchmark.cli", "run", "tiny.yaml", "--dry-run", cwd=tmp_path)
+        (tmp_path / "tiny.yaml").write_text(suite_text.replace("name: phased", "name: sawtooth"))
+        bench = [python, "-m", "benchmark.cli", "run", "tiny.yaml", "--local"]
+        done = subprocess.run(bench, cwd=tmp_path, capture_output=True, text=True, check=False)
+    finally:
+        module.write_text(kept)
+    assert "sawtooth cannot be loaded: -" in listed
+    first, second = done.stderr.splitlines()
+    assert first == "error: tiny.yaml:7: strategy 'sawtooth' cannot be loaded"
+    assert "bench-sawtooth 1.2: ModuleNotFoundError" in second
+    assert done.returncode == 2

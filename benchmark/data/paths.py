@@ -7,8 +7,9 @@ import zipfile
 from pathlib import Path
 
 from benchmark.errors import UserError
+from benchmark.naming import place_name
 
-_OF_ARRAYS, _OF_FILES = (".npz", ".npy"), (".npz", ".npy", ".zip")
+_OF_ARRAYS = (".npz", ".npy")
 
 
 def full_path(text: str, base: Path | None = None) -> Path:
@@ -39,7 +40,7 @@ def kind_at(path: Path) -> str:
 def name_of(path: Path) -> str:
     """Return a name for the images at a path: a folder's whole name, a file's without its ending."""
     path = full_path(str(path))
-    name = path.stem if path.suffix.lower() in _OF_FILES and not os.path.isdir(path) else path.name
+    name = path.name if os.path.isdir(path) else place_name(path)
     return name or "images"
 
 

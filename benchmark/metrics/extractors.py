@@ -7,6 +7,7 @@ from functools import partial
 
 from benchmark.errors import UserError, unknown_name
 from benchmark.metrics.extractor_base import Extractor
+from strategies.plugin import Plugin
 
 EXTRACTORS: dict[str, str] = {
     "random": "untrained three-layer convolutional network, fixed weights: needs no file, fits any domain",
@@ -18,18 +19,22 @@ EXTRACTORS: dict[str, str] = {
 }
 
 
-def load_extractor(name: str, *, channels: int, device: str = "cpu") -> Extractor:
-    """Build the extractor of that name, or of `path.py:Class`, for images of 1 or 3 channels.
+def load_extractor(name: str | Plugin, *, channels: int, device: str = "cpu") -> Extractor:
+    """Build the extractor of that name, or the user's own, for images of 1 or 3 channels.
+
+    `path.py:Class` is relative to the working folder.
 
     A classifier comes from benchmark.extraction, which knows labels.
     Raises UserError for an unknown name, MissingWeights when a weights file is not there.
     """
     if channels not in (1, 3):
         raise UserError(f"extractor '{name}' got images of {channels} channels", "Allowed: 1, 3")
-    if name.rpartition(":")[0].endswith(".py"):
+    own = name if isinstance(name, Plugin) else _own(name)
+    if own is not None:
         from benchmark.metrics.own import OwnExtractor
 
-        return OwnExtractor(name, channels, device=device)
+        return OwnExtractor(own, channels, device=device)
+    name = str(name)
     if name == "classifier":
         raise UserError(
             "extractor 'classifier' needs labels, which a plain set of images does not have",
@@ -38,6 +43,15 @@ def load_extractor(name: str, *, channels: int, device: str = "cpu") -> Extracto
     if name not in _BUILDERS:
         raise UserError(*unknown_name("extractor", name, EXTRACTORS))
     return _BUILDERS[name](channels, device)
+
+
+def _own(name: str) -> Plugin | None:
+    try:
+        return Plugin.parse(name)
+    except OSError as error:
+        raise UserError(
+            f"extractor '{name}': {error}", "it names a class in a Python file: path.py:Class"
+        ) from error
 
 
 def _random(channels: int, device: str) -> Extractor:

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import UserError
 from benchmark.metrics.extractor_base import Images, fingerprint_of
-from strategies.registry import load_class, source_hash
-
-
-def is_own(name: str) -> bool:
-    """Say whether a name is `path.py:Class`."""
-    return name.rpartition(":")[0].endswith(".py")
+from strategies.plugin import Plugin
 
 
 class OwnExtractor:
@@ -23,26 +17,26 @@ class OwnExtractor:
 
     The class is built without arguments, or with `device` where its constructor has one; `__call__(images)`
     is all it needs, `fit(reference)` is called with the held-out images where it exists. The fingerprint
-    is the file's content, so a changed file is another extractor.
+    is the content of the file and of what it imports from beside it, so a changed file is another extractor.
     """
 
-    def __init__(self, name: str, channels: int, *, device: str = "cpu") -> None:
-        """Load `path.py:Class`. Raises UserError."""
-        file, _, self.name = name.rpartition(":")
+    def __init__(self, plugin: Plugin, channels: int, *, device: str = "cpu") -> None:
+        """Load and build it. Raises UserError."""
+        self.name = plugin.class_name
         try:
-            kind = load_class(Path(file), self.name)
+            kind = plugin.load()
             takes_device = "device" in inspect.signature(kind).parameters
             self.own = kind(device=device) if takes_device else kind()
         except Exception as error:  # the user's file may raise anything
             raise UserError(
-                f"extractor '{name}' cannot be loaded ({type(error).__name__}: {error})",
+                f"extractor '{plugin}' cannot be loaded ({type(error).__name__}: {error})",
                 "it must name a class in a Python file: path.py:Class, built without arguments",
             ) from error
         if not callable(self.own):
             raise UserError(
-                f"extractor '{name}' is not callable", "give it __call__(self, images) -> features (N, D)"
+                f"extractor '{plugin}' is not callable", "give it __call__(self, images) -> features (N, D)"
             )
-        self.fingerprint = fingerprint_of(f"{source_hash(Path(file))} {self.name}, {channels} channels")
+        self.fingerprint = fingerprint_of(f"{plugin.source_hash} {self.name}, {channels} channels")
 
     def fit(self, reference: Images) -> None:
         """Show it the reference images, where it wants to learn from them."""

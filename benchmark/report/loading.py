@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import UserError
+from benchmark.naming import suite_name
 
 NEWEST_SCHEMA = 1
 Record = Mapping[str, Any]
@@ -121,7 +122,7 @@ def load_suite(manifest_path: Path, runs: Path) -> SuiteRecords:
         else:
             records[trial] = outcome
     suite = SuiteRecords(
-        name=str(manifest.get("suite") or manifest_path.stem),
+        name=str(manifest.get("suite") or suite_name(manifest_path)),
         title=one_line(manifest.get("title") or ""),
         command=str(manifest.get("command") or ""),
         baseline=manifest.get("baseline"),
@@ -144,7 +145,7 @@ def one_line(text: object, most: int = 240) -> str:
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        known = sorted(found.stem for found in path.parent.glob("*.json"))
+        known = sorted(suite_name(found) for found in path.parent.glob("*.json"))
         listed = f"Suites already run: {', '.join(known)}." if known else "No suite has been run yet."
         raise UserError(f"{path}: there is no such manifest", f"{listed} `bench run SUITE` writes one.")
     try:
@@ -203,12 +204,13 @@ def _read_record(path: Path, trial: PlannedTrial) -> Record | Unfinished:
         return Unfinished(trial, "failed", f"{reason}: report with the version of bench that ran it")
     if record.get("status") != "done":
         return Unfinished(trial, "failed", one_line(record.get("reason") or "no reason was recorded"))
-    for key in ("dataset", "budget", "seed", "initialisation"):
+    for key in ("id", "budget", "seed", "initialisation"):
         found = record.get(key, 0 if key == "initialisation" else None)
         if found != getattr(trial, key):
             message = f"{path}: {key} is {found!r}, the manifest says {getattr(trial, key)!r}"
             raise UserError(message, "The record belongs to another trial; run the suite again.")
-    return record
+    # its id says what it is; what a suite calls that may have changed since it was made
+    return record | {"dataset": trial.dataset, "strategy": trial.strategy}
 
 
 def _nothing_done(suite: SuiteRecords, manifest_path: Path) -> UserError:

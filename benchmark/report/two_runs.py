@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import UserError
+from benchmark.naming import suite_name
 from benchmark.report.loading import Record, SuiteRecords, load_suite
 from benchmark.report.protocol import PROTOCOL, refuse_mixed_protocols
+from benchmark.report.renaming import under_the_names_of
 from benchmark.report.scores import HEADLINE, judged_keys, numeric_keys
 from benchmark.report.significance import holm, sign_flip_p
 from benchmark.report.statistics import Estimate, by_seed, estimate, paired_difference
@@ -58,6 +60,7 @@ def compare_runs(first: str, second: str) -> TwoRuns:
     """
     manifests = _manifests(first, second)
     runs = [load_suite(path, path.parent.parent) for path in manifests]
+    runs[1] = under_the_names_of(runs[0], runs[1])
     for suite in runs:
         refuse_mixed_protocols(suite)
     _refuse_unlike(runs[0], runs[1], manifests)
@@ -96,8 +99,8 @@ def _manifests(first: str, second: str) -> tuple[Path, Path]:
 
 def _known_manifests(place: Path) -> dict[str, Path]:
     if place.is_file():
-        return {place.stem: place}
-    found = {path.stem: path for path in sorted((place / "suites").glob("*.json"))}
+        return {suite_name(place): place}
+    found = {suite_name(path): path for path in sorted((place / "suites").glob("*.json"))}
     if not found:
         raise UserError(
             f"'{place}' is neither a manifest nor a runs folder with one",

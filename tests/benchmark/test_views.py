@@ -13,12 +13,14 @@ from PIL import Image
 from benchmark.cli import main
 from benchmark.errors import UserError
 from benchmark.plan import Trial, plan_trials
-from benchmark.preview import draw_views, write_preview
+from benchmark.preview import _schedule, draw_views, write_preview
 from benchmark.records import Store
 from benchmark.report.contact_sheet import load_views
+from benchmark.strategy_choice import StrategyChoice
 from benchmark.suite import load_suite
 from benchmark.trial import attempt_trial
 from benchmark.views import POINTS, SHOWN, Views, kept_steps
+from strategies import registry
 
 
 def trial_of(suite_file: Path, label: str) -> Trial:
@@ -84,6 +86,23 @@ def test_preview_writes_a_sheet_per_dataset_and_the_strengths(
     assert [path.name for path in named] == ["digits-views.png", "strength.png"]
     for path in named:
         assert np.asarray(Image.open(path)).std() > 5  # something is drawn
+
+
+def test_a_schedule_is_drawn_from_one_instance_and_one_look_at_what_is_installed(
+    suite_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    made: list[str] = []
+    make = StrategyChoice.make
+    monkeypatch.setattr(registry, "entry_points", lambda group: looks.append(group) or [])
+    monkeypatch.setattr(StrategyChoice, "make", lambda self: made.append(self.label) or make(self))
+    registry.registered.cache_clear()
+    trial = trial_of(suite_file, "phased")
+    made.clear()
+    shares, strengths = _schedule(trial)
+    registry.registered.cache_clear()
+    assert (len(shares), len(strengths)) == (1001, 1001)
+    assert (made, len(looks)) == (["phased"], 1)
 
 
 def test_preview_refuses_what_run_refuses(suite_file: Path, tmp_path: Path) -> None:
