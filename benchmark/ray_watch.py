@@ -22,7 +22,7 @@ _ANSWER_SECONDS = 30
 class RayWatch(contextlib.AbstractContextManager["RayWatch"]):
     """Ask again and again which part of Ray is missing; end this process with a line once one is.
 
-    At once and from this thread: the main one may wait inside Ray's library for a minute, Python's lock in
+    At once and from this thread: the main one may wait inside Ray for a minute, with Python's lock in
     its hands, and then be ended by it. Nothing is lost but what came after the last checkpoints.
     """
 

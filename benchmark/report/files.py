@@ -9,8 +9,6 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from pcvq2.scratch import draft_of, sweep
-
 _LONGEST = 100  # characters of a name
 
 
@@ -28,6 +26,8 @@ def file_stems(names: Iterable[str]) -> dict[str, str]:
 
 def write_whole(path: Path, content: bytes) -> Path:
     """Write a file so that no reader sees half of it, and return its path."""
+    from pcvq2.scratch import draft_of, sweep  # here: what only reads a report needs no model
+
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path.parent, f"{glob.escape(path.name)}.*")
     with draft_of(path) as draft:

@@ -265,9 +265,9 @@ def test_ray_ended_from_outside_is_said_has_its_own_exit_code_and_the_next_run_g
     before = time.monotonic()
     for pid in killed:
         os.kill(pid, sent)
-    output, _ = process.communicate(timeout=90)
-    assert time.monotonic() - before < 60
-    assert process.returncode == os.EX_TEMPFAIL, output
+    assert process.wait(timeout=60) == os.EX_TEMPFAIL
+    assert time.monotonic() - before < 30
+    output, _ = process.communicate(timeout=180)  # Ray's agents hold the pipe until they miss their head
     assert "Ray was ended from outside" in output
     assert "the same command goes on" in output
     assert "Traceback" not in output
