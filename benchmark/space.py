@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmark.errors import unknown_name
+from benchmark.errors import shown, unknown_name
 from benchmark.suite import Suite
 from benchmark.yaml_file import Location
 from strategies import OPERATIONS, AugmentationSpace
+from strategies.catalogue import PADDINGS
 from strategies.spaces import NAMED_SPACES
 
 
@@ -20,15 +21,15 @@ def resolve_space(suite: Suite) -> AugmentationSpace:
     if isinstance(written, str):
         return AugmentationSpace(_named(suite, written, ("augmentation_space",)))
     values: dict[str, Any] = dict(written)
-    base = values.pop("from", None)
-    ranges = {} if base is None else _named(suite, str(base), ("augmentation_space", "from"))
+    ranges: dict[str, float] = {}
+    if "from" in values:
+        ranges = _named(suite, str(values.pop("from")), ("augmentation_space", "from"))
     padding = values.pop("padding", "reflection")
+    if padding not in PADDINGS:
+        raise suite.error(("augmentation_space", "padding"), *unknown_name("padding", str(padding), PADDINGS))
     for name, value in values.items():
         _check_range(suite, name, value)
-    try:
-        return AugmentationSpace(ranges | {k: float(v) for k, v in values.items()}, str(padding))
-    except ValueError as error:
-        raise suite.error(("augmentation_space", "padding"), str(error), "see README, Strategies") from error
+    return AugmentationSpace(ranges | {k: float(v) for k, v in values.items()}, padding)
 
 
 def _named(suite: Suite, name: str, location: Location) -> dict[str, float]:
@@ -42,8 +43,8 @@ def _check_range(suite: Suite, name: str, value: Any) -> None:
     if name not in OPERATIONS:
         raise suite.error(location, *unknown_name("operation", name, [*OPERATIONS, "padding", "from"]))
     operation = OPERATIONS[name]
-    if isinstance(value, str | bool):
-        raise suite.error(location, f"{name} is {value!r}", f"a number is expected: {operation.unit}")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise suite.error(location, f"{name} is {shown(value)}", f"a number is expected: {operation.unit}")
     if 0 <= value <= operation.limit:
         return
     hint = f"{operation.unit}"

@@ -27,7 +27,7 @@ def complaint(path: Path, text: str) -> str:
     [
         ("seeds: [0]", "seed: [0]", 4, "key 'seed' is unknown\nDid you mean 'seeds'?"),
         ("budgets: [20]", "budgets: [20]\nbudgets: [30]", 4, "duplicate key"),
-        ("budgets: [20]", "budgets: [sixty]", 3, "valid integer"),
+        ("budgets: [20]", "budgets: [sixty]", 3, "a whole number is expected"),
         ("budgets: [20]", "budgets: [0]", 3, "greater than or equal to 2"),
         ("budgets: [20]", "budgets: [20, 9000]", 3, "larger than dataset 'digits'"),
         ("budgets: [20]", "budgets: [20, 20]", 3, "stands twice"),
