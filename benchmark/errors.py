@@ -71,7 +71,9 @@ def shown(value: object, most: int = 80, *, quote: bool = True) -> str:
 
 
 def _bounded(value: object) -> str:
-    """Return the repr of a value whose depth and length are bounded before it is written."""
+    """Return a value as a file writes it; its depth and length are bounded before it is written."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
     brief = reprlib.Repr()
     brief.maxstring = brief.maxother = brief.maxlong = 60
     return brief.repr(value)

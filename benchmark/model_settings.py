@@ -59,4 +59,5 @@ def _changed(
         return override(config, part, {name: value})
     except (ValueError, TypeError) as error:
         usual = f"the preset has {getattr(current, name)}"
-        raise suite.error(location, f"{group}.{shown(name, quote=False)}: {error}", usual) from error
+        said = shown(str(error), 300, quote=False)
+        raise suite.error(location, f"{group}.{name}: {said}", usual) from error
