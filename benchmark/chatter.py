@@ -1,17 +1,14 @@
-"""Ray's chatter goes to a file, and its folder goes away."""
+"""Ray's chatter goes to a file."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-_PREFIX = "bench-ray-"  # short: Ray puts sockets in there, whose paths may have 107 characters
 _MOST_BYTES = 64 * 2**10  # kept of each of Ray's files
 _WORTH_KEEPING = ("worker-*.out", "worker-*.err", "raylet.err", "gcs_server.err")
 
@@ -55,16 +52,6 @@ def _logging_in(path: Path, loggers: Sequence[str]) -> Iterator[None]:
             log.propagate, log.handlers = propagate, handlers
             log.setLevel(level)
         handler.close()
-
-
-def ray_folder() -> Path:
-    """Make a folder for Ray, and remove those of processes that were killed."""
-    parent = Path(tempfile.gettempdir())
-    for folder in parent.glob(f"{_PREFIX}*"):
-        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-            shutil.rmtree(folder, ignore_errors=True)  # another user's stays
-    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
 
 
 def keep_chatter(folder: Path, log: Path) -> None:

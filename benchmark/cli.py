@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from typer.core import TyperGroup
 
 from benchmark.data_commands import data_app
-from benchmark.errors import UserError
+from benchmark.errors import RayEnded, UserError, of_the_disk
+from benchmark.interrupt import SIGNALS
+from benchmark.screen import console, never_fail_on_a_character
+
+_GO_ON = {"run", "tune", "data prepare"}  # commands that keep what they have done
+
+
+class Commands(TyperGroup):
+    """All commands, which end on Ctrl-C, SIGTERM and SIGHUP with a line: Typer ends without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            kept = any(" ".join(sys.argv[1:3]).startswith(name) for name in _GO_ON)
+            rest = "the same command goes on where it stopped" if kept else "give the same command again"
+            with contextlib.suppress(OSError):  # after SIGHUP there may be nobody to tell
+                print(f"interrupted; {rest}", file=sys.stderr, flush=True)
+            raise typer.Exit(SIGNALS.exit_code) from interrupt
+
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -24,15 +47,34 @@ Runs = Annotated[Path, typer.Option(help="Folder of records, artifacts and share
 
 
 def main() -> None:
-    """Run the command line: 0 all done, 1 some trial failed, 2 bad input, 130 interrupted."""
+    """Run the command line; `bench run --help` has the exit codes."""
+    never_fail_on_a_character()
+    SIGNALS.listen()
     try:
         app()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except RayEnded as error:
+        print(error, file=sys.stderr, flush=True)
+        sys.stdout.flush()
+        os._exit(SIGNALS.exit_code if error.interrupted else os.EX_TEMPFAIL)
+    except OSError as error:
+        said = of_the_disk(error)
+        if said is None:
+            raise
+        print(f"error: {said}", file=sys.stderr)
+        sys.exit(2)
 
 
-@app.command()
+_EXIT_CODES = (
+    "Exit codes: 0 all done; 1 some trial failed; 2 bad input; 75 Ray was ended from outside, give the same "
+    "command again; 129, 130, 143 interrupted by SIGHUP, Ctrl-C, SIGTERM (running trials write a checkpoint "
+    "first, a second one ends at once)."
+)
+
+
+@app.command(epilog=_EXIT_CODES)
 def run(
     suite: Annotated[Path, typer.Argument(help="A suite file, e.g. suites/limited_data.yaml.")],
     local: Annotated[bool, typer.Option("--local", help="One trial after the other, without Ray.")] = False,
@@ -43,7 +85,11 @@ def run(
         bool, typer.Option("--probe", help="Time a few steps of every stage here, then as --dry-run.")
     ] = False,
     only: Annotated[
-        list[str] | None, typer.Option(help="A part of the suite, e.g. strategy=phased,budget=100.")
+        list[str] | None,
+        typer.Option(
+            help="A part of the suite: strategy=phased,budget=100. May stand several times; labels are "
+            "written as in the suite, commas and all."
+        ),
     ] = None,
     retries: Annotated[int, typer.Option(min=0, help="Try a failed trial again so often.")] = 0,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
@@ -73,23 +119,19 @@ def run(
         address=address,
     )
     options = Options(terms, local, tuple(only or ()), dry_run=dry_run or probe, tensorboard=tensorboard)
-    console = Console()
-    try:
-        if probe:
-            for line in probe_suite(suite, runs):
-                print(line)
-        failed = run_suite(suite, Store(runs), console, options)
-    except KeyboardInterrupt as interrupt:  # here, because Typer ends without a word
-        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
-        raise typer.Exit(130) from interrupt
+    screen = console()
+    if probe:
+        for line in probe_suite(suite, runs):
+            print(line)
+    failed = run_suite(suite, Store(runs), screen, options)
     if failed:
         raise typer.Exit(1)
     if options.dry_run:
         return
-    console.print(f"next: bench report {suite.stem}")
+    screen.print(f"next: bench report {suite.stem}", soft_wrap=True)
 
 
-@app.command()
+@app.command(epilog=_EXIT_CODES)
 def tune(
     suite: Annotated[Path, typer.Argument(help="A suite file, e.g. suites/limited_data.yaml.")],
     strategy: Annotated[str, typer.Option(help="One of its strategies; by its label if it has one.")],
@@ -108,15 +150,7 @@ def tune(
     from benchmark.tuning import Wish
 
     wish = Wish(strategy, trials, seeds, budget, dataset, max_concurrent)
-    console = Console()
-    if not console.is_terminal:
-        console.width = 100
-    try:
-        well = tune_suite(suite, Store(runs), console, TuneOptions(wish, local, address))
-    except KeyboardInterrupt as interrupt:
-        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
-        raise typer.Exit(130) from interrupt
-    if not well:
+    if not tune_suite(suite, Store(runs), console(wide=True), TuneOptions(wish, local, address)):
         raise typer.Exit(1)
 
 
@@ -142,25 +176,23 @@ def report(
     output: Annotated[Path, typer.Option(help="Where reports/<suite>/ is written.")] = Path("reports"),
 ) -> None:
     """Turn a suite's records into a page, tables and figures, or compare two runs of it."""
-    console = Console()
-    if not console.is_terminal:
-        console.width = 100  # a file or a pipe has no width to respect
+    screen = console(wide=True)
     if other:
         from benchmark.report.two_runs import compare_runs
         from benchmark.report.two_runs_page import print_two_runs, write_two_runs
 
         compared = compare_runs(suite, other)
-        print_two_runs(compared, console)
+        print_two_runs(compared, screen)
         readme = write_two_runs(compared, output / f"{compared.first.name}-two-runs")
-        console.print(f"report: {readme.with_name('index.html')} and README.md beside it", soft_wrap=True)
+        screen.print(f"report: {readme.with_name('index.html')} and README.md beside it", soft_wrap=True)
         return
     from benchmark.records import Store
     from benchmark.report import print_table, write_report
 
     name = Path(suite).stem
     summary = write_report(Store(runs).find_manifest(name), runs, output / name)
-    print_table(summary, console)
-    console.print(f"report: {output / name / 'index.html'} and README.md beside it", soft_wrap=True)
+    print_table(summary, screen)
+    screen.print(f"report: {output / name / 'index.html'} and README.md beside it", soft_wrap=True)
 
 
 @app.command()
@@ -182,7 +214,7 @@ def power(
 
     records = load_suite(Store(runs).find_manifest(Path(suite).stem), runs)
     refuse_mixed_protocols(records)
-    print_needs(needs(compare(records), score, effect, power), score, power, Console())
+    print_needs(needs(compare(records), score, effect, power), score, power, console())
 
 
 @app.command()
@@ -204,17 +236,17 @@ def sample(
 
 @app.command("eval")
 def eval_(
-    real: Annotated[Path, typer.Argument(help="Folder or zip of real images no model was trained on.")],
-    fake: Annotated[Path, typer.Argument(help="Folder or zip of generated images.")],
+    real: Annotated[Path, typer.Argument(help="Folder, zip or npz of real images no model was trained on.")],
+    fake: Annotated[Path, typer.Argument(help="Folder, zip or npz of generated images.")],
     train: Annotated[Path | None, typer.Option(help="What the model was trained on: memorisation.")] = None,
     extractor: Annotated[str, typer.Option(help="See bench list extractors.")] = "random",
     output: Annotated[Path | None, typer.Option(help="A JSON file for the scores.")] = None,
 ) -> None:
-    """Score any folder or zip of images against another."""
+    """Score any folder, zip or npz of images against another."""
     from benchmark.evaluate import Places, evaluate, score_table, write_json
 
     result = evaluate(Places(real, fake, train), extractor=extractor)
-    Console().print(score_table(result))
+    console().print(score_table(result))
     if output is not None:
         write_json(result, output)
         print(f"scores: {output}")
@@ -229,7 +261,7 @@ def selftest(
     """Plant faults in real images and see whether every measure finds them; exit code 1 if not."""
     from benchmark.selftest import run_selftest
 
-    if not run_selftest(dataset or [], extractor or [], Console(), output):
+    if not run_selftest(dataset or [], extractor or [], console(), output):
         raise typer.Exit(1)
 
 
@@ -283,7 +315,7 @@ def list_(
         table.add_column(heading, overflow="fold")
     for row in rows[1:]:
         table.add_row(*row)
-    Console().print(table)
+    console().print(table)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmark.cores import usable_cores
 from benchmark.cost import (
     cost_lines,
     estimate_cost,
@@ -36,7 +37,7 @@ def probe_suite(path: Path, runs: Path) -> Iterator[str]:
     if suite.settings.evaluation.extractor != "random":
         yield f"extractor {suite.settings.evaluation.extractor}: without its weights, `random` is timed"
     if os.getloadavg()[0] > 1.5:
-        busy = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores before the probe began"
+        busy = f"load {os.getloadavg()[0]:.1f} on {usable_cores()} usable cores before the probe began"
         yield f"this machine is busy ({busy}): what is measured is longer than it takes alone"
     probes = probe_trials(
         trials,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
+
+from benchmark.screen import console
 
 data_app = typer.Typer(no_args_is_help=True, help="Look at, check and prepare data sets.")
-Source = Annotated[str, typer.Argument(help="A folder, a zip, or a source as a suite names it.")]
+Source = Annotated[str, typer.Argument(help="A folder, a zip, an npz, or a source as a suite names it.")]
 Size = Annotated[int | None, typer.Option(min=8, help="Side in pixels to bring images to.")]
 Heldout = Annotated[int | None, typer.Option(min=2, help="Images to hold out, as in a suite.")]
 Resize = Annotated[str, typer.Option(help="lanczos, box, bilinear or bicubic.")]
@@ -29,8 +28,8 @@ def list_() -> None:
     for heading in header:
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))
-    Console().print(table)
+        table.add_row(*row)
+    console().print(table)
     print(f"\ndownloads and packed sets lie in {data_root()} (BENCH_DATA names another folder)")
 
 
@@ -43,7 +42,7 @@ def check(source: Source, size: Size = None, heldout: Heldout = None) -> None:
     with ticking("checking") as tick:
         lines, sound = inspect(source, size, heldout, tick)
     for line in lines:
-        Console().print(line, soft_wrap=True, markup=False, highlight=False)
+        console().print(line, soft_wrap=True)
     if not sound:
         raise typer.Exit(1)
 
@@ -59,10 +58,17 @@ def show(
     from benchmark.atomic import write_atomic
     from benchmark.data.inspecting import load_named
     from benchmark.data.showing import contact_sheet
+    from benchmark.errors import UserError
+    from benchmark.report.files import file_stems
 
     dataset = load_named(source, size, heldout)
-    path = output or Path(f"{dataset.name}.png")
-    write_atomic(path, contact_sheet(dataset))
+    path = output or Path(f"{file_stems([dataset.name])[dataset.name]}.png")
+    try:
+        write_atomic(path, contact_sheet(dataset))
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror or error})", "name another --output"
+        ) from error
     print(f"{len(dataset.train)} to train on, {len(dataset.heldout)} held out: {path}")
 
 
@@ -72,8 +78,10 @@ def prepare(
     source: Annotated[str | None, typer.Option(help="The folder or zip a recipe's images lie in.")] = None,
     size: Annotated[int, typer.Option(min=8, help="Side in pixels.")] = 256,
     resize: Resize = "lanczos",
-    channels: Annotated[int | None, typer.Option(min=1, max=3, help="1 grey, 3 colour; as they are.")] = None,
-    output: Annotated[Path | None, typer.Option(help="The pack's folder; $BENCH_DATA/NAME-SIZE.")] = None,
+    channels: Annotated[int | None, typer.Option(help="1 grey, 3 colour; as they are.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The pack's folder; $BENCH_DATA/NAME-SIZE, of a place NAME-HASH-SIZE.")
+    ] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="Processes; one per core.")] = None,
     any_count: Annotated[bool, typer.Option("--any-count", help="Pack a part of a recipe's set.")] = False,
     skip_unusable: Annotated[
@@ -91,19 +99,15 @@ def prepare(
         print(prepared_line(load_named(what, None, None), what))
         return
     shape = Shape(size, channels, resize)
-    try:
-        with ticking("packing") as tick:
-            folder, _ = prepare_packed(
-                what,
-                source,
-                shape,
-                output,
-                any_count=any_count,
-                skip_unusable=skip_unusable,
-                processes=processes,
-                tick=tick,
-            )
-    except KeyboardInterrupt as interrupt:
-        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
-        raise typer.Exit(130) from interrupt
+    with ticking("packing") as tick:
+        folder, _ = prepare_packed(
+            what,
+            source,
+            shape,
+            output,
+            any_count=any_count,
+            skip_unusable=skip_unusable,
+            processes=processes,
+            tick=tick,
+        )
     print(prepared_line(load_named(f"packed:{folder}", None, None), f"packed:{folder}"))

@@ -62,7 +62,7 @@ class Display:
     def _render(self) -> Group:
         table = Table.grid(padding=(0, 2))
         for trial_id, running in sorted(self.run.running.items()):
-            table.add_row(self.run.titles[trial_id], running.stage, *_speed(running, self.run.clock()))
+            table.add_row(Text(self.run.titles[trial_id]), running.stage, *_speed(running, self.run.clock()))
         bar = Table.grid(padding=(0, 2))
         share = min(1.0, self.run.share)
         bar.add_row(ProgressBar(total=1.0, completed=share, width=30), Text(self.run.line()))

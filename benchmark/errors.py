@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import errno
 import reprlib
+import unicodedata
 from collections.abc import Iterable, Iterator
 
 
@@ -33,6 +35,37 @@ class UserErrors(UserError):
 
     def __init__(self, errors: list[UserError]) -> None:
         super().__init__("\nerror: ".join(str(error) for error in errors))
+
+
+class RayEnded(BenchError):
+    """Somebody ended the Ray session under a run: exit code 75, try again, unless a signal came first.
+
+    Ray's library may hang from then on, so this process is not to end by itself.
+    """
+
+    def __init__(self, what: str, *, interrupted: bool = False) -> None:
+        self.interrupted = interrupted
+        super().__init__(
+            f"Ray was ended from outside ({what}), as by `ray stop`, a kill or a lack of memory\n"
+            "nothing is lost: the same command goes on from the last checkpoints"
+        )
+
+
+# what a user can mend: a place that cannot be written, is full, or is no folder
+_MENDED_BY_USERS = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR,
+    errno.EEXIST, errno.ENAMETOOLONG, errno.ENOLCK, errno.ELOOP,
+}  # fmt: skip
+
+
+def of_the_disk(error: OSError) -> UserError | None:
+    """Return an error of the file system as one that the user can mend; None where it is a bug."""
+    if error.errno not in _MENDED_BY_USERS:
+        return None
+    place = f"{error.filename}: " if error.filename is not None else ""
+    return UserError(
+        f"{place}{error.strerror}", "name a folder that can be written (--runs, --output), or mend this one"
+    )
 
 
 class Problems:
@@ -86,3 +119,8 @@ def unknown_name(kind: str, got: str, known: Iterable[str]) -> tuple[str, str]:
     meant = f"Did you mean '{close[0]}'? " if close else ""
     listed = ", ".join(shown(name, quote=False) for name in names)
     return f"{kind} {shown(got)} is unknown", f"{meant}Known: {listed}"
+
+
+def is_one_line(name: str) -> bool:
+    """Say whether a name can be printed, written as UTF-8 and found again: no line breaks or controls."""
+    return not any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in name)

@@ -1,4 +1,4 @@
-"""`bench eval`: score any folder or zip of images against another, without a suite."""
+"""`bench eval`: score any folder, zip or npz of images against another, without a suite."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import numpy as np
 from rich.table import Table
 
 from benchmark.atomic import write_atomic
+from benchmark.data.array_files import read_npz
+from benchmark.data.checking import open_place
 from benchmark.data.decoding import Shape
-from benchmark.data.places import Folder, Zip
-from benchmark.data.sources import read_place
+from benchmark.data.paths import full_path, kind_at
+from benchmark.data.sources import NAME_A_SIZE, read_place
 from benchmark.environment import git_commit, processor, versions
 from benchmark.errors import BenchError, UserError
 from benchmark.metrics.extractor_base import Extractor, Images
@@ -23,11 +25,12 @@ from benchmark.metrics.names import METRICS
 from benchmark.metrics.score import SETS_OF, ImageSets, score_samples
 
 SMALLEST = 8  # pixels a side
+_ONE_SIZE = "bring them to one square size first: resizing in passing changes every score"
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where the images lie, each a folder or a zip."""
+    """Where the images lie, each a folder, a zip or an npz."""
 
     real: Path
     fake: Path
@@ -74,7 +77,10 @@ def write_json(result: dict[str, Any], path: Path) -> None:
 
 def score_table(result: dict[str, Any]) -> Table:
     """Lay the scores out for a terminal: value, interval over images, and why one has no value."""
-    title = f"{result['fake_images']} fake against {result['real_images']} real images, {result['extractor']}"
+    compared, real, fake = (result.get(f"{key}_images") for key in ("score", "real", "fake"))
+    title = f"{fake} fake against {real} real images, {result['extractor']}"
+    if compared is not None and not compared == real == fake:
+        title += f"; scores compare {compared} of each"
     table = Table("score", "value", "95 % over images", "", box=None, pad_edge=False, title=title)
     for name in (name for name in METRICS if name in result):
         value, low, high = (result.get(key) for key in (name, f"{name}_low", f"{name}_high"))
@@ -92,17 +98,22 @@ def _metrics(sets: dict[str, Images]) -> list[str]:
 
 
 def _read(place: Path) -> Images:
-    """Read a folder or a zip into uint8 images (N, H, W, C), shuffled."""
-    if not place.exists():
-        raise UserError(f"{place}: no such folder or zip", "name a folder of images, or a zip of them")
-    loaded = read_place(Folder(place) if place.is_dir() else Zip(place), Shape())
-    if loaded.test is not None:
-        raise UserError(
-            f"{place}: holds train/ and test/ folders, so it is not one set of images",
-            f"name one of them, e.g. {place / 'test'}"
-            if place.is_dir()
-            else "unpack it and name one of them",
+    """Read a folder, a zip or an npz into uint8 images (N, H, W, C), shuffled."""
+    path = full_path(str(place))
+    kind = kind_at(path)
+    if kind == "packed":
+        raise UserError(f"{place}: holds packed images", "name the folder or zip that they were packed from")
+    try:
+        loaded = (
+            read_npz(path, Shape()) if kind == "npz" else read_place(open_place(f"{kind}:{path}"), Shape())
         )
+    except UserError as error:
+        hint = _ONE_SIZE if error.hint == NAME_A_SIZE else error.hint  # a command without that setting
+        raise UserError(error.message, hint) from error
+    if loaded.test is not None:
+        named = f"name one of them, e.g. {place / 'test'}" if kind == "folder" else "write one set alone"
+        split = next(note for note in loaded.notes if note.startswith("split: ")).removeprefix("split: ")
+        raise UserError(f"{place}: holds {split}, so it is not one set of images", named)
     return loaded.pool[np.random.default_rng(0).permutation(len(loaded.pool))]
 
 
@@ -118,7 +129,7 @@ def _check_shapes(places: Places, sets: dict[str, Images]) -> None:
             raise UserError(
                 f"{place}: images of {images.shape[2]}x{images.shape[1]} pixels, "
                 f"those in {places.real} have {width}x{height}",
-                "bring both to one size first: resizing in passing changes every score",
+                _ONE_SIZE,
             )
         if images.shape[3] != channels:
             kinds = {1: "grey", 3: "colour"}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from benchmark.data import Dataset, load_dataset
 from benchmark.errors import UserError
 from benchmark.metrics.extractor_base import Extractor
 from benchmark.metrics.extractors import load_extractor
 from benchmark.metrics.own import is_own
 from benchmark.plan import Trial
+from strategies.answers import said
 
 NEED_NOTHING = ("random", "pixels")
 _UNLABELLED = "Known to have labels: digits and torchvision's sets. Name another extractor, e.g. random"
@@ -25,7 +24,7 @@ def extractor_of(trial: Trial, dataset: Dataset, folder: Path, device: str) -> E
 
     labels, heldout_labels = dataset.train_labels, dataset.heldout_labels
     if labels is None or heldout_labels is None:
-        raise UserError(_unlabelled(trial), _UNLABELLED)
+        raise UserError(_unlabelled(trial, dataset), _UNLABELLED)
     labelled = Labelled(dataset.train[:], labels, dataset.heldout, heldout_labels, folder)
     return Classifier(labelled, device=device)
 
@@ -35,8 +34,9 @@ def check_extractor(trial: Trial) -> None:
     if trial.extractor in NEED_NOTHING:
         return
     if trial.extractor == "classifier":
-        if load_dataset(trial.dataset).heldout_labels is None:
-            raise UserError(_unlabelled(trial), _UNLABELLED)
+        dataset = load_dataset(trial.dataset)
+        if dataset.train_labels is None or dataset.heldout_labels is None:
+            raise UserError(_unlabelled(trial, dataset), _UNLABELLED)
         return
     extractor = load_extractor(trial.extractor, channels=trial.model.channels)
     if is_own(trial.extractor):
@@ -49,17 +49,14 @@ def _try_out(extractor: Extractor, trial: Trial) -> None:
 
     images = load_dataset(trial.dataset).heldout[:4]
     try:
-        features = FeatureCache(extractor, images).generated(images)
+        FeatureCache(extractor, images).generated(images)
     except Exception as error:  # the user's code may raise anything
         raise UserError(
             f"extractor '{trial.extractor}' fails on {len(images)} images of '{trial.dataset.name}'",
-            f"{type(error).__name__}: {error}".replace("\n", " "),
+            said(error),
         ) from error
-    if not np.isfinite(features).all():
-        raise UserError(
-            f"extractor '{trial.extractor}' returns numbers that are not finite", "features must be finite"
-        )
 
 
-def _unlabelled(trial: Trial) -> str:
-    return f"extractor 'classifier' needs labels, which dataset '{trial.dataset.name}' does not have"
+def _unlabelled(trial: Trial, dataset: Dataset) -> str:
+    lacking = f"extractor 'classifier' needs labels, which dataset '{trial.dataset.name}' does not have"
+    return f"{lacking}: {dataset.unlabelled}" if dataset.unlabelled else lacking

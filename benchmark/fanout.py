@@ -6,14 +6,14 @@ import contextlib
 import functools
 import logging
 import os
-import shutil
 import signal
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from benchmark.chatter import keep_chatter, ray_folder, to_file
+from benchmark.chatter import keep_chatter, to_file
+from benchmark.cores import usable_cores
 from benchmark.data import load_dataset
 from benchmark.depot import Depot
 from benchmark.errand import Errand, Shipment
@@ -22,13 +22,16 @@ from benchmark.fleet import Fleet
 from benchmark.interrupt import TwoStrokes
 from benchmark.plan import Trial
 from benchmark.progress import Watcher
-from benchmark.ray_settings import LOOPBACK, RAY_ENVIRONMENT, token_mode
+from benchmark.ray_folder import ray_folder
+from benchmark.ray_settings import LOOPBACK, RAY_ENVIRONMENT, ignore_clusters, token_mode
+from benchmark.ray_watch import Pulse, RayWatch, refuse_silence
 from benchmark.records import Store
 from benchmark.rounds import Rounds
 from benchmark.sampler import distributions, sampler
 from benchmark.terms import Terms
 from benchmark.tuning import SCORE, Tuning, changed
 
+_VITAL = {"raylet", "gcs_server"}  # without its other processes Ray goes on
 _LIVES = 4  # how often a worker may die under a trial before the trial counts as failed
 
 
@@ -40,13 +43,16 @@ class Fanout(contextlib.AbstractContextManager["Fanout"]):
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
+        if not self.terms.address:
+            ignore_clusters()
         os.environ.update(RAY_ENVIRONMENT | (token_mode() if self.terms.address else LOOPBACK))
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         with contextlib.ExitStack() as stack:
             stack.enter_context(to_file(self.store.log_path("ray"), ("ray", "ray.tune", "ray.train")))
-            stack.enter_context(_ray_session(ray, self.store, self.terms.address))
+            session = _ray_session(ray, self.store, self.terms.address)
+            self._folder, self._watch = stack.enter_context(session)
             self._node = ray.get_runtime_context().get_node_id()
             here = NodeAffinitySchedulingStrategy(self._node, soft=False)
             kept = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": here}
@@ -77,8 +83,12 @@ class Fanout(contextlib.AbstractContextManager["Fanout"]):
         import ray
         from ray import tune
 
-        ray.get(self._depot.__ray_ready__.remote())
-        with tempfile.TemporaryDirectory(prefix="bench-tune-") as scratch, TwoStrokes() as strokes:
+        with (
+            self._watch.telling(fleet.watcher.note),
+            tempfile.TemporaryDirectory(dir=self._folder) as scratch,
+            TwoStrokes() as strokes,
+        ):
+            ray.get(self._depot.__ray_ready__.remote())
             tuner = tune.Tuner(
                 tune.with_resources(trainable, {"cpu": self.terms.cpus, "gpu": self.terms.gpus}),
                 param_space=space,
@@ -88,7 +98,7 @@ class Fanout(contextlib.AbstractContextManager["Fanout"]):
                     storage_path=scratch,
                     verbose=0,
                     failure_config=tune.FailureConfig(max_failures=_LIVES - 1),
-                    callbacks=[_callback(fleet, strokes, lambda: self._depot.stop.remote())],
+                    callbacks=[_callback(fleet, strokes, self._watch, lambda: self._depot.stop.remote())],
                 ),
             )
             with contextlib.suppress(_Stopped):
@@ -137,33 +147,45 @@ class _Stopped(BaseException):
 
 
 @contextlib.contextmanager
-def _ray_session(ray: Any, store: Store, address: str | None) -> Iterator[None]:
-    """Start Ray, or join a cluster; leave nothing of it but a log."""
+def _ray_session(ray: Any, store: Store, address: str | None) -> Iterator[tuple[Path, RayWatch]]:
+    """Start Ray, or join a cluster; yield a folder for its books, and its watch. Leave nothing but a log."""
     previous = signal.getsignal(signal.SIGTERM)
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
-    folder = None if address else ray_folder()
-    try:
-        if address:
-            _join(ray, address, quiet)
-        else:
-            ray.init(include_dashboard=False, _temp_dir=str(folder), **quiet)
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-        ray.shutdown()
-        if folder is not None:
-            keep_chatter(folder, store.log_path("ray"))
-            shutil.rmtree(folder, ignore_errors=True)
+    with ray_folder() as folder, contextlib.ExitStack() as stack:
+        stack.callback(keep_chatter, folder, store.log_path("ray"))
+        stack.callback(signal.signal, signal.SIGTERM, previous)
+        try:
+            if address:
+                _join(ray, address, quiet)
+            else:
+                cores = {"num_cpus": usable_cores()}
+                ray.init("local", include_dashboard=False, _temp_dir=str(folder), **cores, **quiet)
+            signal.signal(signal.SIGTERM, previous)  # Ray's own ends the process without a checkpoint
+        except BaseException:
+            ray.shutdown()
+            raise
+        with RayWatch(_pulse(address), ray.shutdown) as watch:
+            yield folder, watch
 
 
 def _join(ray: Any, address: str, quiet: dict[str, Any]) -> None:
+    hint = "run bench on a node of the cluster; `ray start --head` starts one"
     try:
+        refuse_silence(address)
         ray.init(address=address, **quiet)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise UserError(
-            f"--address {address}: no Ray cluster answers there ({str(error).splitlines()[0]})",
-            "run bench on a node of the cluster; `ray start --head` starts one",
-        ) from error
+        problem = f"--address {address}: no Ray cluster answers there ({str(error).splitlines()[0]})"
+        raise UserError(problem, hint) from error
+
+
+def _pulse(address: str | None) -> Callable[[], str | None]:
+    """Return what says which part of Ray has died, if any."""
+    from ray._private import worker
+
+    node: Any = worker._global_node
+    if address:
+        return Pulse(node.raylet_socket_name, node.gcs_address).missing
+    return lambda: next((kind for kind, _ in node.dead_processes() if kind in _VITAL), None)
 
 
 def _train(config: dict[str, Any], *, shipment: list[Any]) -> None:
@@ -188,9 +210,13 @@ def errand_of(reference: Any) -> Errand:
     return Errand(shipment, node, ask, ray.get)
 
 
-def _callback(fleet: Fleet, strokes: TwoStrokes, tell: Any) -> Any:
+def _callback(fleet: Fleet, strokes: TwoStrokes, watch: RayWatch, tell: Any) -> Any:
     """Build the Tune callback that keeps the fleet's books and ends the loop when it is time."""
     from ray import tune
+
+    def leave_if_ended(look: bool = False) -> None:
+        # a batch system ends all processes of a job at once, Ray's too
+        watch.raise_if_ended(look=look, interrupted=strokes.first)
 
     class Watch(tune.Callback):
         def __reduce__(self) -> tuple[Any, ...]:
@@ -211,12 +237,17 @@ def _callback(fleet: Fleet, strokes: TwoStrokes, tell: Any) -> Any:
             fleet.end(trial.config["trial_id"], trial.last_result or {})
 
         def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+            leave_if_ended(look=True)  # then the trial is not to blame
             file = getattr(trial, "error_file", None)
             fleet.lose(
                 trial.config["trial_id"], Path(file).read_text() if file and Path(file).is_file() else ""
             )
 
+        def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+            leave_if_ended()
+
         def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+            leave_if_ended()
             if fleet.should_stop(strokes.first):
                 tell()
             if fleet.stopped:

@@ -46,27 +46,38 @@ def list_runs(runs: Path) -> list[Row]:
 
 
 def _strategies() -> list[Row]:
+    from strategies.parameters import written
     from strategies.registry import known_strategies, origin_of, parameters_of
 
     rows: list[Row] = [("name", "what it does", "parameters and defaults", "source")]
     for name, strategy in sorted(known_strategies().items()):
         first_line = (strategy.__doc__ or "").strip().partition("\n")[0]
-        parameters = ", ".join(f"{k}={p.default!r}" for k, p in parameters_of(strategy).items())
+        parameters = ", ".join(written(strategy, p) for p in parameters_of(strategy).values())
         rows.append((name, first_line, parameters or "-", origin_of(strategy)))
     return rows
 
 
 def _spaces() -> list[Row]:
+    from strategies import AugmentationSpace
+    from strategies.space import SETTINGS
     from strategies.spaces import NAMED_SPACES
 
-    rows: list[Row] = [("name", "ranges at strength 1")]
-    return [*rows, *[(n, ", ".join(f"{k}: {v:g}" for k, v in r.items())) for n, r in NAMED_SPACES.items()]]
+    rows: list[Row] = [("name", "ranges at strength 1, and settings that are not the default")]
+    for name, space in NAMED_SPACES.items():
+        about = [f"{operation}: {value:g}" for operation, value in space.ranges.items()]
+        about += [f"{k}: {v}" for k in SETTINGS if (v := getattr(space, k)) != getattr(AugmentationSpace, k)]
+        rows.append((name, ", ".join(about)))
+    return rows
 
 
 def _operations() -> list[Row]:
     from strategies import OPERATIONS
+    from strategies.space import SETTINGS
 
-    return [("name", "range"), *[(name, operation.unit) for name, operation in OPERATIONS.items()]]
+    rows: list[Row] = [("name", "range", "version", "whose arithmetic, and where it deviates")]
+    rows += [(name, o.unit, str(o.version), o.source) for name, o in OPERATIONS.items()]
+    about = "a setting of the whole space; the first is the default"
+    return rows + [(name, " | ".join(values), "-", about) for name, values in SETTINGS.items()]
 
 
 def _metrics() -> list[Row]:

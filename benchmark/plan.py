@@ -5,19 +5,22 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from benchmark.data import Dataset, DatasetSpec, load_dataset
+from benchmark.data.paths import full_path
 from benchmark.errors import MissingData, Problems, UserError
+from benchmark.metrics.names import LEAST_HELDOUT
 from benchmark.model_settings import model_config
 from benchmark.space import resolve_space
 from benchmark.strategy_choice import StrategyChoice, choose_strategy
 from benchmark.suite import DatasetEntry, Suite
 from pcvq2.config import PCVQ2Config, override
 from strategies import AugmentationSpace
+from strategies.answers import condition_size_of, validation_share_of
 from strategies.registry import source_hash
 
 SCHEMA_VERSION = 1
@@ -48,7 +51,7 @@ class Trial:
         strategy = self.strategy
         name = strategy.name if strategy.source_hash is None else strategy.name.rpartition(":")[2]
         augments = name != "none"
-        space = {"ranges": dict(self.space.ranges), "padding": self.space.padding}
+        space = self.space.resolved(self.model.channels)
         return {
             "schema_version": SCHEMA_VERSION,
             "dataset_fingerprint": self.fingerprint,
@@ -122,6 +125,7 @@ def plan_trials(suite: Suite, stand_in: StandIn | None = None) -> list[Trial]:
         with problems.noting():
             datasets.append(_dataset(suite, index, source, stand_in))
     _check_budgets(suite, [dataset for dataset, _ in datasets], problems)
+    _check_heldout(suite, [dataset for dataset, _ in datasets], space, problems)
     problems.stop_if_any()
     trials: list[Trial] = []
     for index, choice in enumerate(choices):
@@ -144,6 +148,27 @@ def _check_budgets(suite: Suite, datasets: list[Dataset], problems: Problems) ->
                     f"its training pool holds {len(dataset.train)} images "
                     f"({len(dataset.heldout)} more are held out)",
                 )
+
+
+def _check_heldout(
+    suite: Suite, datasets: list[Dataset], space: AugmentationSpace, problems: Problems
+) -> None:
+    """Refuse fewer held-out images than a metric needs; what else lacks images is null, with the reason."""
+    names = [entry.name for entry in suite.settings.datasets]
+    asked = {metric for metric in suite.settings.evaluation.metrics if metric != "leakage" or space.ranges}
+    needs = {"any score": 2} | {metric: n for metric, n in LEAST_HELDOUT.items() if metric in asked}
+    for dataset in datasets:
+        count = len(dataset.heldout)
+        metric = next((metric for metric, least in needs.items() if count < least), None)
+        if metric is None:
+            continue
+        with problems.noting():
+            raise suite.error(
+                ("datasets", names.index(dataset.name), "heldout"),
+                f"'{dataset.name}': {count} images are held out, {metric} needs {needs[metric]}",
+                f"hold out {needs[metric]} or more"
+                + (f", or leave {metric} out of `evaluation: metrics`" if metric in asked else ""),
+            )
 
 
 def _cell(
@@ -201,7 +226,7 @@ def _extractor(suite: Suite) -> tuple[str, str | None]:
 def _told(config: PCVQ2Config, choice: StrategyChoice, space: AugmentationSpace) -> PCVQ2Config:
     """Give the model as many condition inputs as the strategy tells it numbers."""
     strategy = choice.make()
-    size = strategy.condition_size(space)
+    size = condition_size_of(strategy, space)
     if size and "prior" in choice.stages:
         config = override(config, "prior", {"conditions": size})
     if size and "codes" in choice.stages and strategy.conditions_decoder:
@@ -213,7 +238,7 @@ def _validation_images(
     suite: Suite, index: int, choice: StrategyChoice, config: PCVQ2Config, budget: int
 ) -> int:
     """Count the images of the budget that a strategy or the selection of weights looks at."""
-    share = choice.make().validation_share
+    share = validation_share_of(choice.make())
     if config.selection == "best_validation":
         own, common = suite.settings.strategies[index].training, suite.settings.training
         share = max(share, own.validation_share or common.validation_share or DEFAULT_VALIDATION_SHARE)
@@ -230,15 +255,19 @@ def _validation_images(
 def _dataset(
     suite: Suite, index: int, entry: DatasetEntry, stand_in: StandIn | None
 ) -> tuple[Dataset, DatasetSpec]:
-    kind, _, place = entry.source.partition(":")
-    source = entry.source
-    path = (suite.file.path.parent / Path(place).expanduser()).resolve()
-    if place and (kind != "hf" or path.exists()):  # paths are relative to the suite's file
-        source = f"{kind}:{path}"
-    spec = DatasetSpec(**{**entry.model_dump(), "source": source})
     try:
+        spec = DatasetSpec(**{**entry.model_dump(), "source": _full_source(suite, entry.source)})
         return (load_dataset(spec) if stand_in is None else load_dataset(spec, download=False)), spec
     except UserError as error:
         if stand_in is not None and isinstance(error, MissingData):
             return stand_in(suite, entry), spec
         raise suite.error(("datasets", index), error.message, error.hint) from error
+
+
+def _full_source(suite: Suite, source: str) -> str:
+    """Make a source's path absolute; it is relative to the suite's file."""
+    kind, _, place = source.partition(":")
+    if not place:
+        return source
+    path = full_path(place, suite.file.path.parent)
+    return source if kind == "hf" and not os.path.exists(path) else f"{kind}:{path}"

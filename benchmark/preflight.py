@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmark.cores import usable_cores
 from benchmark.errors import Problems, UserError
 from benchmark.plan import Trial
 from benchmark.suite import Suite
 from benchmark.terms import Terms
+from benchmark.writable import refuse_unwritable
 from pcvq2.config import PCVQ2Config
 
 _LEAST_FREE_BYTES, _BYTES_PER_TRIAL = (
@@ -24,7 +25,7 @@ _CHECKPOINT_WEIGHTS = (
 
 
 def preflight(suite: Suite, trials: Sequence[Trial], runs: Path, terms: Terms) -> None:
-    """Check extractors, disk, shares of the machine, views and models. Raises UserError."""
+    """Check extractors, folders, disk, shares of the machine, views and models. Raises UserError."""
     problems = Problems()
     for trial in {(t.dataset, t.model.channels): t for t in trials}.values():
         with problems.noting():
@@ -39,22 +40,25 @@ def preflight(suite: Suite, trials: Sequence[Trial], runs: Path, terms: Terms) -
         with problems.noting():
             weights[trial.model] = _weight_bytes(suite, trial)
     with problems.noting():
+        refuse_unwritable(runs)
+    with problems.noting():
         _check_disk(runs, [weights.get(trial.model, 0) for trial in trials], terms)
     problems.stop_if_any()
 
 
 def _check_views(suite: Suite, trial: Trial) -> None:
     """Refuse a strategy whose views break a rule: the cheap part of the battery."""
-    from strategies.checks import StrategyError, check_view
+    from strategies.answers import said
+    from strategies.checks import check_view
 
     choice = trial.strategy
     try:
         for stage in choice.stages:
             check_view(choice.make, trial.model.channels, stage, trial.space)
     except Exception as error:  # a plugin may raise anything
-        kind = "" if isinstance(error, StrategyError) else f"{type(error).__name__}: "
+        why = said(error).removeprefix("StrategyError: ")
         message = f"strategy '{choice.label}' cannot augment a batch"
-        raise suite.error(_place(suite, trial), message, f"{kind}{error}".replace("\n", " ")) from error
+        raise suite.error(_place(suite, trial), message, why) from error
 
 
 def _weight_bytes(suite: Suite, trial: Trial) -> int:
@@ -84,7 +88,7 @@ def _check_disk(runs: Path, weights: Sequence[int], terms: Terms) -> None:
     while not folder.exists():
         folder = folder.parent
     kept = {"records": 0, "models": 1, "all": 1 + _CHECKPOINT_WEIGHTS}[terms.keep]
-    at_once = terms.max_concurrent or max(1, (os.cpu_count() or 1) // terms.cpus)
+    at_once = terms.max_concurrent or max(1, usable_cores() // terms.cpus)
     running = _CHECKPOINT_WEIGHTS * sum(sorted(weights)[-at_once:])
     need = _LEAST_FREE_BYTES + len(weights) * _BYTES_PER_TRIAL + kept * sum(weights) + running
     free = shutil.disk_usage(folder).free
@@ -101,10 +105,12 @@ def _check_shares(suite: Suite, terms: Terms) -> None:
     if terms.address:
         _check_address(terms.address)
         return
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     if terms.cpus > cores:
         raise suite.error(
-            ("resources", "cpus"), f"a trial takes {terms.cpus} CPUs", f"this machine has {cores}"
+            ("resources", "cpus"),
+            f"a trial takes {terms.cpus} CPUs",
+            f"this process may use {cores} (the machine's cores, its affinity and its group's quota)",
         )
     if not terms.gpus:
         return

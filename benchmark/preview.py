@@ -13,6 +13,7 @@ from benchmark.atomic import write_atomic
 from benchmark.data import budget_indices, load_dataset
 from benchmark.plan import Trial, plan_trials
 from benchmark.report.contact_sheet import SeenViews, contact_sheet
+from benchmark.report.files import file_stems
 from benchmark.report.schedule_figure import Schedule, schedule_figure
 from benchmark.report.style import rendered, styled
 from benchmark.seeds import seed_for, subset_seed
@@ -35,9 +36,10 @@ def write_preview(path: Path, output: Path) -> list[Path]:
     for trial in plan_trials(suite):
         trials.setdefault(trial.dataset.name, {}).setdefault(trial.strategy.label, trial)
     written = []
-    with styled():
+    with styled([*trials, *(label for labels in trials.values() for label in labels)]):
+        stems = file_stems(trials)
         for dataset, by_strategy in trials.items():
-            written.append(_png(output / f"{dataset}-views.png", _sheet(dataset, by_strategy)))
+            written.append(_png(output / f"{stems[dataset]}-views.png", _sheet(dataset, by_strategy)))
         first = next(iter(trials.values()))
         schedules = {name: _schedule(trial) for name, trial in first.items()}
         notes = {

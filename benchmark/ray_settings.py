@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from pathlib import Path
 
 # set before Ray is imported: no telemetry, the user's working directory, no chatter
@@ -21,10 +23,33 @@ RAY_ENVIRONMENT = {
 }
 # Ray's own switch for machines without a cluster: all its servers then listen on the loopback only
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+# which cluster, by which road, and with which resources: not for a session on this machine
+_OF_A_CLUSTER = (
+    "RAY_ADDRESS",
+    "RAY_REDIS_ADDRESS",
+    "RAY_CLIENT_MODE",
+    "RAY_FAKE_CLUSTER",
+    "RAY_GCS_SERVER_PORT",
+    "RAY_JOB_CONFIG_JSON_ENV_VAR",
+    "RAY_OVERRIDE_LABELS",
+    "RAY_OVERRIDE_RESOURCES",
+    "RAY_RAYLET_PID",
+    "RAY_RUNTIME_ENV",
+    "RAY_RUNTIME_ENV_HOOK",
+)
+
+
+def ignore_clusters() -> None:
+    """Take out of the environment what would send a session of this machine elsewhere, with a line."""
+    found = {name: os.environ.pop(name) for name in _OF_A_CLUSTER if name in os.environ}
+    if found:
+        said = ", ".join(found)
+        print(f"ignored: {said} (a cluster is joined with --address HOST:PORT or auto)", file=sys.stderr)
 
 
 def token_mode() -> dict[str, str]:
     """Have Ray show its token where there is one: a head asks for it by itself, a driver must be told."""
-    names = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
-    known = any(name in os.environ for name in names) or (Path.home() / ".ray" / "auth_token").is_file()
+    known = any(name in os.environ for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    with contextlib.suppress(RuntimeError):  # nobody's home
+        known = known or (Path.home() / ".ray" / "auth_token").is_file()
     return {"RAY_AUTH_MODE": "token"} if known and "RAY_AUTH_MODE" not in os.environ else {}

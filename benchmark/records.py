@@ -15,8 +15,22 @@ from benchmark.atomic import write_atomic
 from benchmark.environment import git_commit, processor, versions
 from benchmark.errors import UserError
 from benchmark.plan import SCHEMA_VERSION, Trial
+from benchmark.storable import legible, storable
+from pcvq2.scratch import sweep
 
 Record = dict[str, Any]
+_LONGEST_REASON, _LONGEST_TRACE = 4_000, 40_000  # characters: an exception may quote a whole array
+_SWEPT = (
+    "records",
+    "suites",
+    "artifacts/*",
+    "models/*",
+    "codes",
+    "probes",
+    "features",
+    "extractors",
+    "tuning/*",
+)
 
 
 def heading(trial: Trial) -> Record:
@@ -39,8 +53,12 @@ def heading(trial: Trial) -> Record:
 
 
 def failure(trial: Trial, reason: str, trace: str = "", cause: str = "error") -> Record:
-    """Return the record of a trial that failed; cause: error, out_of_memory, stalled or worker_died."""
-    return heading(trial) | {"status": "failed", "reason": reason, "cause": cause, "traceback": trace}
+    """Return the record of a trial that failed; cause: error, out_of_memory, stalled or worker_died.
+
+    It can be written whatever an exception said: that is cut, and freed of what no file can hold.
+    """
+    said = {"reason": legible(reason, _LONGEST_REASON), "traceback": legible(trace, _LONGEST_TRACE)}
+    return storable(heading(trial) | {"status": "failed", "cause": cause} | said)
 
 
 @contextlib.contextmanager
@@ -117,12 +135,10 @@ class Store:
                     path.unlink(missing_ok=True)
 
     def sweep(self) -> None:
-        """Remove what processes of this machine that were killed while writing a file left behind."""
-        for folder in ("records", "suites", "artifacts/*"):
-            for scratch in self.root.glob(f"{folder}/.*.part"):
-                pid = scratch.name.split(".")[-2]
-                if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-                    scratch.unlink(missing_ok=True)
+        """Remove what processes that were killed while writing a file left behind."""
+        for pattern in _SWEPT:
+            for folder in self.root.glob(pattern):
+                sweep(folder)
 
     @contextlib.contextmanager
     def claim(self, trial_id: str) -> Iterator[bool]:
@@ -167,10 +183,13 @@ class Store:
         return record is not None and record["status"] == "done"
 
     def write(self, record: Record, artifacts: Mapping[str, bytes]) -> None:
-        """Write a trial's artifacts, then its record: a record says that all else is there."""
+        """Write a trial's artifacts, then its record: a record says that all else is there.
+
+        Raises ValueError where the record of a finished trial holds what is no JSON value.
+        """
         for name, content in artifacts.items():
             write_atomic(self.root / "artifacts" / record["id"] / name, content)
-        text = json.dumps(record, indent=1, allow_nan=False)
+        text = json.dumps(storable(record), indent=1, allow_nan=False)
         write_atomic(self.record_path(record["id"]), text.encode())
 
     def manifest_path(self, suite: str) -> Path:

@@ -21,6 +21,7 @@ from benchmark.only import only
 from benchmark.plan import Trial, plan_trials
 from benchmark.preflight import preflight
 from benchmark.progress import Run, Watcher
+from benchmark.ray_folder import place_for_ray
 from benchmark.records import Record, Store
 from benchmark.standing import counts, standings
 from benchmark.suite import StrategyEntry, Suite, load_suite
@@ -62,8 +63,9 @@ def run_suite(path: Path, store: Store, console: Console, options: Options) -> l
     todo = [trial for trial in trials if trial.id not in done]
     if todo:
         preflight(suite, todo, store.root, terms)
-        for note in _skipped(planned) + _notes(planned):
-            console.print(note, soft_wrap=True, markup=False)
+        if not options.local:
+            place_for_ray()
+        _print_notes(planned, console)
         store.sweep()
     if terms.keep != "all":
         for trial_id in done & store.with_checkpoints():
@@ -101,7 +103,6 @@ def _run(todo: Sequence[Trial], store: Store, console: Console, terms: Terms, *,
             f"FAILED {state.titles[record['id']]}: {record['reason']}\n"
             f"  log and traceback: {store.log_path(record['id'])}",
             soft_wrap=True,
-            markup=False,
         )
     return state.failed
 
@@ -154,14 +155,15 @@ def _print_plan(suite: Suite, store: Store, console: Console, options: Options) 
     trials = _chosen(planned, options)
     found = standings(trials, store)
     console.print(f"{suite.name}: {len(trials)} trials: {counts(found)}")
+    _print_notes(planned, console, absent)
     width = max((len(s.trial.title) for s in found), default=0)
     for standing in found:
         if standing.state != "done":
             line = f"{standing.state:<12}{standing.trial.title:<{width}}  {standing.why}".rstrip()
-            console.print(line, soft_wrap=True, markup=False, highlight=False)
+            console.print(line, soft_wrap=True)
     left = [standing.trial for standing in found if standing.state != "done"]
     for line in known_cost(suite, store.root, left, absent):
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
+        console.print(line, soft_wrap=True)
 
 
 def _manifest(suite: Suite, path: Path, planned: Sequence[Trial]) -> dict[str, object]:
@@ -173,7 +175,7 @@ def _manifest(suite: Suite, path: Path, planned: Sequence[Trial]) -> dict[str, o
         "title": settings.title,
         "baseline": settings.baseline,
         "command": f"bench run {path}",
-        "augmentation_space": {**planned[0].space.ranges, "padding": planned[0].space.padding},
+        "augmentation_space": _space(planned),
         "strategies": {entry.shown: _how_chosen(entry) for entry in settings.strategies},
         "trials": [
             {
@@ -189,6 +191,12 @@ def _manifest(suite: Suite, path: Path, planned: Sequence[Trial]) -> dict[str, o
     }
 
 
+def _space(planned: Sequence[Trial]) -> dict[str, object]:
+    """Return the suite's space as it is written: ranges and settings in one mapping."""
+    about = planned[0].space.resolved()
+    return {**about.pop("ranges"), **about}
+
+
 def _how_chosen(entry: StrategyEntry) -> dict[str, object]:
     """Return how a strategy's parameters came about: which ones the suite sets, and how they were tuned."""
     note = entry.tuning
@@ -201,7 +209,12 @@ def _skipped(planned: Sequence[Trial]) -> list[str]:
     return [f"{name}: grey images, so {', '.join(s)} skipped" for name, s in skipped.items() if s]
 
 
-def _notes(planned: Sequence[Trial]) -> list[str]:
-    """Say what was changed or passed over when the images were read."""
-    specs = dict.fromkeys(trial.dataset for trial in planned)
-    return [f"{spec.name}: {note}" for spec in specs for note in load_dataset(spec).notes]
+def _print_notes(planned: Sequence[Trial], console: Console, absent: Sequence[str] | None = None) -> None:
+    """Say what was changed or passed over in reading the images; `absent` for a plan that downloads none."""
+    for note in _skipped(planned):
+        console.print(note, soft_wrap=True)
+    for spec in dict.fromkeys(trial.dataset for trial in planned):
+        if absent is None or spec.name not in absent:
+            dataset = load_dataset(spec) if absent is None else load_dataset(spec, download=False)
+            for note in dataset.notes:
+                console.print(f"{spec.name}: {note}", soft_wrap=True)

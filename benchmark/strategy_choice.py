@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from inspect import Parameter
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +10,12 @@ from benchmark.errors import unknown_name
 from benchmark.suite import StrategyEntry, Suite
 from benchmark.yaml_file import Location
 from strategies import AugmentationSpace, Strategy
+from strategies.answers import plain, said
 from strategies.checks import StrategyError, check_schedule
+from strategies.parameters import default_of, place_of_class
 from strategies.registry import find_strategy, known_strategies, parameters_of, source_hash
+
+_NAMED = "parameters name a record: finite numbers, text, lists, mappings or null (say, for 'never')"
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,15 @@ def choose_strategy(
             f"strategy '{entry.name}' cannot be loaded",
             f"{type(error).__name__}: {error}",
         ) from error
-    parameters = _complete(suite, location, entry, parameters_of(strategy))
+    parameters = _complete(suite, location, entry, strategy)
     digest = source_hash(Path(name.rpartition(":")[0])) if is_own else None
     choice = StrategyChoice(entry.shown, name, parameters, tuple(dict.fromkeys(entry.stages)), digest)
     try:
         check_schedule(choice.make(), space)
-    except (ValueError, TypeError, StrategyError, NotImplementedError) as error:
-        raise suite.error(location, f"strategy '{entry.name}' refuses its parameters", str(error)) from error
+    except Exception as error:  # a plugin may raise anything
+        expected = isinstance(error, ValueError | StrategyError | NotImplementedError)
+        why = said(error).partition(": ")[2] if expected else said(error)
+        raise suite.error(location, f"strategy '{entry.name}' refuses its parameters", why) from error
     return choice
 
 
@@ -68,13 +71,27 @@ def found_name(suite: Suite, entry: StrategyEntry) -> str:
 
 
 def _complete(
-    suite: Suite, location: Location, entry: StrategyEntry, known: Mapping[str, Parameter]
+    suite: Suite, location: Location, entry: StrategyEntry, strategy: type[Strategy]
 ) -> dict[str, Any]:
     """Return an entry's parameters with the defaults of those it leaves out, as JSON values."""
+    known = parameters_of(strategy)
     for key in entry.parameters:
         if key not in known:
             reserved = [f for f in StrategyEntry.model_fields if f != "name"]
             kind = f"parameter of strategy '{entry.name}'"
             raise suite.error((*location, key), *unknown_name(kind, key, [*known, *reserved]))
-    parameters = {k: p.default for k, p in known.items() if p.default is not p.empty} | entry.parameters
-    return dict(json.loads(json.dumps(parameters)))
+    found: dict[str, Any] = {}
+    for key, parameter in known.items():
+        if key not in entry.parameters and parameter.default is not parameter.empty:
+            try:
+                found[key] = default_of(strategy, parameter)
+            except ValueError as error:
+                message = f"strategy '{entry.name}': {error}"
+                hint = f"{_NAMED}; give '{key}' one here, or in {place_of_class(strategy)}"
+                raise suite.error(location, message, hint) from error
+    for key, value in entry.parameters.items():
+        try:
+            found[key] = plain(value, f"parameter '{key}' of strategy '{entry.name}'")
+        except ValueError as error:
+            raise suite.error((*location, key), str(error), _NAMED) from error
+    return found

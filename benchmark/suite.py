@@ -40,7 +40,7 @@ def _sourced(value: Any) -> Any:
     """Let a bare source stand for {name: ..., source: ...}."""
     if isinstance(value, str):
         kind, _, place = value.partition(":")
-        return {"name": Path(place).stem or kind, "source": value}
+        return {"name": _last_name(place) or kind, "source": value}
     return value
 
 
@@ -51,6 +51,12 @@ def _spaced(value: Any) -> Any:
     return value
 
 
+def _last_name(place: str) -> str:
+    """Return the last part of a path, without the ending of an archive: a folder may be called v1.0."""
+    path = Path(place)
+    return path.stem if path.suffix.lower() in (".zip", ".npz", ".npy") else path.name
+
+
 class DatasetEntry(_Part):
     """Name a dataset; see benchmark.data.DatasetSpec."""
 
@@ -59,7 +65,7 @@ class DatasetEntry(_Part):
     size: Whole | None = Field(default=None, ge=8, le=1024)
     heldout: Whole | None = Field(default=None, ge=2)
     channels: Annotated[Literal[1, 3], BeforeValidator(as_whole)] | None = None
-    resize: Name = "lanczos"
+    resize: Name | None = None
     classes: tuple[Name, ...] | None = Field(default=None, min_length=1)
     images: Whole | None = Field(default=None, ge=4)
 

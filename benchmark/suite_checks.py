@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from benchmark.errors import shown, unknown_name
+from benchmark.errors import UserError, is_one_line, shown, unknown_name
 from benchmark.metrics.extractors import EXTRACTORS
 from benchmark.metrics.names import METRICS, NOT_OF_SAMPLES
 from benchmark.yaml_file import Location
@@ -21,6 +21,8 @@ def check_suite(suite: Suite) -> None:
     """Check what one key alone cannot tell. Raises UserError."""
     settings = suite.settings
     labels = [entry.shown for entry in settings.strategies]
+    if not is_one_line(suite.name):
+        raise UserError(f"{str(suite.file.path)!a}: this name cannot be printed", "rename the file")
     for key, names in (
         ("strategies", labels),
         ("datasets", [d.name for d in settings.datasets]),

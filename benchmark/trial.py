@@ -22,10 +22,12 @@ from benchmark.records import Record, Store, failure, heading
 from benchmark.repeats import Sampler, repeated_keys
 from benchmark.scoring import leakage_keys, sample_keys
 from benchmark.seeds import seed_for, subset_seed
+from benchmark.storable import storable
 from benchmark.terms import Keep
 from benchmark.views import Views
 from pcvq2 import PCVQ2
 from pcvq2.training import NonFiniteLoss, Progress
+from strategies.answers import said, validation_share_of
 
 MEMORY_ADVICE = (
     "take a smaller batch, training.prior.micro_batch or a smaller model, or run fewer trials at once: "
@@ -42,6 +44,7 @@ def attempt_trial(trial: Trial, store: Store, *, keep: Keep = "models", **settin
     needed = keep == "all"
     try:
         record, artifacts = run_trial(trial, store, **settings)
+        record = storable(record)
         store.write(record, artifacts)
     except Exception as error:
         record = _failure(trial, error)
@@ -57,7 +60,7 @@ def attempt_trial(trial: Trial, store: Store, *, keep: Keep = "models", **settin
 
 def _failure(trial: Trial, error: Exception) -> Record:
     """Return the record of an error, with advice where memory was short."""
-    reason = f"{type(error).__name__}: {error}"
+    reason = said(error)
     if not _out_of_memory(error):
         return failure(trial, reason, traceback.format_exc())
     return failure(trial, f"{reason} ({MEMORY_ADVICE})", traceback.format_exc(), "out_of_memory")
@@ -65,7 +68,7 @@ def _failure(trial: Trial, error: Exception) -> Record:
 
 def _out_of_memory(error: Exception) -> bool:
     """Say whether memory was short: PyTorch's CPU allocator raises a bare RuntimeError."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in said(error)
 
 
 def run_trial(
@@ -103,7 +106,7 @@ def run_trial(
         views,
         validation=validation,
         heldout=heldout,
-        observe=views.observe if trial.strategy.make().validation_share else None,
+        observe=views.observe if validation_share_of(trial.strategy.make()) else None,
         augmented_stages=trial.strategy.stages if trial.strategy.name != "none" else (),
         shared=store.shared_codes,
         progress=progress,

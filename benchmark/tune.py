@@ -11,11 +11,13 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from benchmark.atomic import write_atomic
 from benchmark.errors import UserError
 from benchmark.fanout import Fanout
 from benchmark.preflight import preflight
+from benchmark.ray_folder import place_for_ray
 from benchmark.records import Record, Store
 from benchmark.rounds import Rounds
 from benchmark.run import on_the_suites_shares
@@ -45,7 +47,7 @@ def tune_suite(path: Path, store: Store, console: Console, options: TuneOptions)
     terms = Terms(keep="records", address=options.address)  # nobody samples from these models
     terms = on_the_suites_shares(terms, suite)
     for line in _opening(suite, tuning):
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
+        console.print(line, soft_wrap=True)
     with store.claim(f"tuning-{suite.name}-{result_path(store, tuning).stem}") as ours:
         if not ours:
             raise UserError(
@@ -54,6 +56,8 @@ def tune_suite(path: Path, store: Store, console: Console, options: TuneOptions)
         rounds = _replay(tuning, store)
         if rounds is None:
             preflight(suite, [tuning.template], store.root, terms)
+            if not options.local:
+                place_for_ray()
             store.sweep()
             with _engine(store, terms, local=options.local) as engine, Lines(tuning, console) as lines:
                 rounds = engine.search(tuning, lines)
@@ -103,7 +107,7 @@ def _finish(tuning: Tuning, rounds: Rounds, store: Store, console: Console) -> b
     failed = [trial_id for trial_id, score in rounds.scores.items() if score is None]
     for trial_id in failed:
         reason = (store.load(trial_id) or {}).get("reason", "another run is at it; run this command again")
-        console.print(f"FAILED {trial_id}: {reason}", soft_wrap=True, markup=False)
+        console.print(f"FAILED {trial_id}: {reason}", soft_wrap=True)
     if not ranked(rounds):
         console.print("no setting has a score: nothing was found")
         return False
@@ -111,10 +115,10 @@ def _finish(tuning: Tuning, rounds: Rounds, store: Store, console: Console) -> b
     path = result_path(store, tuning)
     write_atomic(path, json.dumps(result, indent=1, allow_nan=False).encode())
     console.print(_table(result))
-    console.print(result["conclusion"], soft_wrap=True, markup=False, highlight=False)
-    console.print(f"To use it, put this in {tuning.suite}'s `strategies`:\n", markup=False, highlight=False)
-    console.print(result["entry_yaml"], soft_wrap=True, markup=False, highlight=False)
-    console.print(f"all of it: {path}", soft_wrap=True, markup=False, highlight=False)
+    console.print(result["conclusion"], soft_wrap=True)
+    console.print(f"To use it, put this in {tuning.suite}'s `strategies`:\n")
+    console.print(result["entry_yaml"], soft_wrap=True)
+    console.print(f"all of it: {path}", soft_wrap=True)
     return not failed
 
 
@@ -148,7 +152,7 @@ class Lines(AbstractContextManager["Lines"]):
         """Show where a trial stands."""
         line = f"trial {self._ended + 1} of {self._total}: {stage} {step}/{steps}"
         if self._console.is_terminal:
-            self._status.update(line)
+            self._status.update(Text(line))
         elif time.monotonic() - self._last_line >= _LINE_SECONDS:
             self.note(line)
 
@@ -163,4 +167,4 @@ class Lines(AbstractContextManager["Lines"]):
     def note(self, text: str) -> None:
         """Print a line."""
         self._last_line = time.monotonic()
-        self._console.print(text, soft_wrap=True, markup=False, highlight=False)
+        self._console.print(text, soft_wrap=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from benchmark.suite import Evaluation, Repeats, StrategyEntry, Suite
 from pcvq2.config import override
 from pcvq2.randomness import derive_seed
 from strategies import Uniform
+from strategies.answers import plain
 from strategies.checks import StrategyError, check_tunable
 from strategies.registry import find_strategy
 from strategies.tunable import Tunable, Value, start_values, tunable_of
@@ -93,7 +93,7 @@ class Tuning:
 def changed(template: Trial, changes: Mapping[str, Any], seed: int) -> Trial:
     """Return a trial with other parameters or another dropout, and another seed."""
     own = {name: value for name, value in changes.items() if name != "model"}
-    parameters = json.loads(json.dumps(template.strategy.parameters | own))
+    parameters = plain(template.strategy.parameters | own, "parameters")
     return dataclasses.replace(
         template,
         seed=seed,

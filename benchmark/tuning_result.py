@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import re
 import statistics
@@ -32,7 +33,9 @@ def ranked(rounds: Rounds) -> list[tuple[Candidate, float]]:
 
 def result_path(store: Store, tuning: Tuning) -> Path:
     """Return where the result of a tuning lies."""
-    name = re.sub(r"[^\w.-]+", "_", tuning.label)
+    name = re.sub(r"[^\w.-]+", "_", tuning.label)[:100]
+    if name != tuning.label:  # "a b" is not "a_b"
+        name += f"-{hashlib.sha256(tuning.label.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
     return store.root / "tuning" / tuning.suite / f"{name}.json"
 
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from benchmark.errors import is_one_line
+
 
 def as_whole(value: Any) -> Any:
     """Take numbers for numbers: no truth values, no text; 1e3 is a whole one."""
@@ -17,8 +19,12 @@ def as_whole(value: Any) -> Any:
 
 def one_line(value: str) -> str:
     """Refuse a name that would break a table or a line."""
-    if not value.isprintable() or value != value.strip():
-        raise PydanticCustomError("one_line", "a name stands on one line and holds no blanks at its ends")
+    if not is_one_line(value):
+        raise PydanticCustomError(
+            "one_line", "it cannot be printed: leave out line breaks and control characters"
+        )
+    if value != value.strip():
+        raise PydanticCustomError("blanks", "a name holds no blanks at its ends")
     return value
 
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from benchmark.plan import Trial
 from pcvq2.randomness import derive_seed
 from strategies import STAGES, Likelihoods, StepContext
-from strategies.checks import StrategyError
+from strategies.answers import StrategyError, condition_size_of, state_of, strengths_of
+from strategies.view_rules import broken_rule
 
 POINTS = 5  # of a stage, from its first step to its last, at which views are kept for people to look at
 SHOWN = 3  # views kept at each, the first of the batch
@@ -23,22 +24,6 @@ def kept_steps(steps: int) -> list[int]:
     return [round(point * (steps - 1) / (POINTS - 1)) for point in range(POINTS)]
 
 
-def _check(views: Tensor, images: Tensor, context: StepContext) -> None:
-    """Refuse views a model must not see. Codes of a nan are some codes: no loss would tell. StrategyError."""
-    if views is images:
-        return
-    if views.shape != images.shape or views.dtype != images.dtype:
-        got = f"{views.dtype} {tuple(views.shape)} of {images.dtype} {tuple(images.shape)}"
-        raise StrategyError(f"views keep shape and type of their images: {got} at {_place(context)}")
-    low, high = torch.aminmax(views)  # a nan is both
-    if not (low >= 0 and high <= 1):
-        raise StrategyError(f"views stay in [0, 1]: from {low:.3g} to {high:.3g} at {_place(context)}")
-
-
-def _place(context: StepContext) -> str:
-    return f"step {context.step} of stage {context.stage}"
-
-
 class Views:
     """Draw a trial's views: a fresh strategy per stage, seeds that all strategies of a pair share."""
 
@@ -46,6 +31,7 @@ class Views:
         self._space, self._seed = trial.space, seed
         self._kept: dict[str, Tensor] = {}  # uint8 (POINTS, SHOWN, C, H, W) of "views.stage", "clean.stage"
         self._strategies = {stage: trial.strategy.make() for stage in STAGES}
+        self._told = condition_size_of(self._strategies["prior"], trial.space)
         self._stages = trial.strategy.stages
         self.drawn = self.changed = 0
         self.strengths: dict[str, list[float]] = {stage: [] for stage in STAGES}
@@ -58,8 +44,10 @@ class Views:
         context = StepContext(stage, step, steps, seed, self._space)
         strategy = self._strategies[stage]
         view = strategy.augment(images, context)
-        _check(view.images, images, context)
-        strengths = strategy.operation_strengths(context.progress, self._space)
+        rule = broken_rule(view, images, self._told)
+        if rule is not None:
+            raise StrategyError(f"{rule} at step {step} of stage {stage}")
+        strengths = strengths_of(strategy, context.progress, self._space)
         self.strengths[stage].append(sum(strengths.values()) / max(1, len(strengths)))
         self._step = step + 1
         self.drawn += len(images)
@@ -93,7 +81,7 @@ class Views:
             "strengths": {stage: list(drawn) for stage, drawn in self.strengths.items()},
             "gaps": list(self.gaps.items()),
             "step": self._step,
-            "strategies": {stage: strategy.state_dict() for stage, strategy in self._strategies.items()},
+            "strategies": {stage: state_of(strategy) for stage, strategy in self._strategies.items()},
         }
 
     def load_state_dict(self, state: dict[str, Any], /) -> None:
@@ -134,5 +122,5 @@ class Views:
             drawn = self.strengths[stage]
             keys[f"mean_strength_{stage}"] = sum(drawn) / len(drawn) if drawn else 0.0
         keys["mean_strength"] = keys["mean_strength_prior"]
-        keys["strategy_state"] = self._strategies["prior"].state_dict()  # of `adaptive`: its trace
+        keys["strategy_state"] = state_of(self._strategies["prior"])  # of `adaptive`: its trace
         return keys

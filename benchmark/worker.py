@@ -11,6 +11,7 @@ from benchmark.records import Record, Store, failure
 from benchmark.terms import Terms
 from benchmark.trial_log import trial_log
 from benchmark.watchdog import Alarm, Sentry, Stalled
+from strategies.answers import said
 
 Progress = Callable[[str, int, int], None]  # stage, steps done, steps in all
 Stop = Callable[[], bool]
@@ -49,7 +50,7 @@ def work_on(
             with trial_log(store.log_path(trial.id), trial.title) as log, watch:
                 return _attempts(trial, store, terms, log, progress=go_on, stop=stop, dataset=dataset)
     except OSError as error:  # no place for as much as a lock
-        return failure(trial, f"{type(error).__name__}: {error}")
+        return failure(trial, said(error))
 
 
 def _watch(trial: Trial, store: Store, terms: Terms, on_stall: Callable[[], None] | None) -> Alarm | Sentry:

@@ -167,7 +167,7 @@ class _Reading:
         odd = next((c for c in text if not c.isprintable() and not c.isspace()), "")
         if odd and (odd < " " or "\x7f" <= odd < "\xa0" or "\ud800" <= odd <= "\udfff"):
             raise self._error(
-                line, f"{shown(text)} holds a character that cannot be written", f"remove {shown(odd)}"
+                line, f"{shown(text)} holds a character that cannot be printed", f"remove {shown(odd)}"
             )
         return text
 

@@ -18,6 +18,7 @@ from pcvq2.fitting import Fitting
 from pcvq2.likelihood import BITS_PER_NAT, Ledger, log_prob_levels
 from pcvq2.prior import Prior, PriorSampler
 from pcvq2.randomness import derive_seed
+from pcvq2.scratch import draft_of
 from pcvq2.tensor_file import write_tensors
 from pcvq2.training import Augment, FitLog, Observe, Progress, as_floats, encode_all, identity_condition
 from pcvq2.vqvae2 import VQVAE2
@@ -149,9 +150,9 @@ class PCVQ2:
         tensors |= {f"prior.{k}": v for k, v in self.prior.state_dict().items()}
         write_tensors(tensors, folder / "model.safetensors", {"format": _FORMAT})
         about = {"format": _FORMAT, "seed": self.seed, "config": self.config.to_dict()}
-        scratch = folder / f"model.json.{os.getpid()}.part"
-        scratch.write_text(json.dumps(about, indent=2))
-        os.replace(scratch, folder / "model.json")
+        with draft_of(folder / "model.json") as draft:
+            draft.write_text(json.dumps(about, indent=2))
+            os.replace(draft, folder / "model.json")
 
     @classmethod
     def load(cls, folder: Path | str, *, device: str | torch.device = "cpu") -> PCVQ2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import zlib
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
+
+from pcvq2.scratch import draft_of, sweep
 
 
 class RefusedFile(ValueError):
@@ -30,18 +33,16 @@ def write_tensors(
     # copies: safetensors refuses tensors that are views of one buffer
     whole = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
     text = json.dumps(about)
-    _sweep(path)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        save_file(whole, scratch, metadata={"about": text, "checksum": _checksum(text, whole)})
-        _flush(scratch)
+    sweep(path.parent, f"{glob.escape(path.name)}.*")
+    with draft_of(path) as draft:
+        # not save_file: newer versions write another file, which nobody holds, and move it over the draft
+        draft.write_bytes(save(whole, metadata={"about": text, "checksum": _checksum(text, whole)}))
+        _flush(draft)
         if previous is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.replace(path, previous)
-        os.replace(scratch, path)
+        os.replace(draft, path)
         _flush(path.parent)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -73,21 +74,3 @@ def _flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _sweep(path: Path) -> None:
-    """Remove what processes that were killed while writing `path` left behind."""
-    for scratch in path.parent.glob(f".{path.name}.*.part"):
-        pid = scratch.name.split(".")[-2]
-        if pid.isdigit() and not _runs(int(pid)):
-            scratch.unlink(missing_ok=True)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # another user's
-        return True
-    return True

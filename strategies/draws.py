@@ -12,8 +12,6 @@ from torch import Tensor
 from strategies.catalogue import OPERATIONS
 
 _DRAWS = 3  # per image and operation: does it fire, and two numbers for its parameters
-_FACTORS = ("scale", "anisotropic_scale", "contrast", "saturation")
-_DEVIATIONS = ("blur", "noise")
 
 
 class Draws:
@@ -22,10 +20,18 @@ class Draws:
     Every operation has a generator of its own, so neither torch's nor Kornia's global one is touched.
     """
 
-    def __init__(self, images: Tensor, ranges: Mapping[str, float], probability: float, seed: int) -> None:
+    def __init__(
+        self,
+        images: Tensor,
+        ranges: Mapping[str, float],
+        probability: float,
+        seed: int,
+        *,
+        linear: bool = False,
+    ) -> None:
         grey = images.shape[1] == 1
         self.ranges = {n: r for n, r in ranges.items() if not (grey and OPERATIONS[n].colour_only)}
-        self.probability, self.seed, self._like = probability, seed, images
+        self.probability, self.seed, self._like, self._linear = probability, seed, images, linear
         self._numbers = {
             name: torch.rand(len(images), _DRAWS, generator=self.generator(name)).to(images.device)
             for name in self.ranges
@@ -42,7 +48,7 @@ class Draws:
         if name not in self.ranges:
             return self._zeros.bool()
         fires = self._numbers[name][:, 0] < self.probability
-        if OPERATIONS[name].unit.startswith("probability"):
+        if OPERATIONS[name].kind == "event":
             fires = fires & (self._numbers[name][:, 1] < self.ranges[name])
         return fires
 
@@ -63,7 +69,9 @@ class Draws:
         return torch.where(self.fires(name), self._numbers[name][:, 1] * self.ranges[name], self._zeros)
 
     def factor(self, name: str) -> Tensor:
-        """Draw (1 + range)^u, u in [-1, 1], where the operation fires, else exactly 1. (B,)"""
+        """Draw (1 + range)^u or 1 + range u, u in [-1, 1], where the operation fires, else exactly 1. (B,)"""
+        if self._linear:
+            return 1 + self.symmetric(name)
         return torch.exp(self.uniform(name) * math.log1p(self.ranges.get(name, 0.0)))
 
     def quarter_turns(self) -> Tensor:
@@ -86,23 +94,20 @@ class Draws:
         return torch.stack(columns, 1) if columns else self._zeros[:, None][:, :0]
 
     def _columns(self, name: str, full: float) -> list[Tensor]:
+        named = OPERATIONS[name].parameters or (name,)
         if name not in self.ranges:
-            return [self._zeros] * len(OPERATIONS[name].parameters or (name,))
-        share = self.ranges[name] / full
-        if name == "rot90":
-            return [(self.quarter_turns() == turn).float() for turn in (1, 2, 3)]
-        if name == "integer_shift":
+            return [self._zeros] * len(named)
+        share, kind = self.ranges[name] / full, OPERATIONS[name].kind
+        if kind == "factor" and not self._linear:
+            share = math.log1p(self.ranges[name]) / math.log1p(full)
+        if kind == "pixels":
             sides = self._like.shape[3], self._like.shape[2]
-            reach = [max(1.0, full * side) for side in sides]
-            return [self.pixels(axis) / reach[axis] for axis in (0, 1)]
-        if name == "shift":
-            return [self.uniform(name, axis) * share for axis in (0, 1)]
-        if name in _FACTORS:
-            return [self.uniform(name) * (math.log1p(self.ranges[name]) / math.log1p(full))]
-        if name in _DEVIATIONS:
+            return [self.pixels(axis) / max(1.0, full * side) for axis, side in enumerate(sides)]
+        if kind == "event":
+            turns = self.quarter_turns() if len(named) > 1 else self.fires(name).long()
+            return [(turns == turn).float() for turn in range(1, len(named) + 1)]
+        if kind == "deviation":
             return [self.deviation(name) / full]
-        if name in ("x_flip", "y_flip"):
-            return [self.fires(name).float()]
-        if name == "cutout":
+        if kind == "size":
             return [self.fires(name).float() * share]
-        return [self.uniform(name) * share]
+        return [self.uniform(name, axis) * share for axis in range(len(named))]

@@ -1,4 +1,4 @@
-"""The operations of the augmentation space, batched; Kornia resamples, filters and turns colours."""
+"""What each operation of the catalogue does to pixels, batched; Kornia resamples and filters."""
 
 from __future__ import annotations
 
@@ -6,29 +6,37 @@ import math
 from collections.abc import Callable
 
 import torch
-from kornia import enhance
 from kornia.filters import gaussian_blur2d
 from kornia.geometry.transform import get_affine_matrix2d, warp_affine
 from torch import Tensor
 
+from strategies.catalogue import OPERATIONS
 from strategies.draws import Draws
+from strategies.space import AugmentationSpace
 
-_WARPS = ("rotation", "scale", "anisotropic_scale", "shift")
+GREY = 0.5  # the 0 of sources whose pixels lie in [-1, 1]
+_WARPS = tuple(name for name, operation in OPERATIONS.items() if operation.warps)
+_COLOURS = ("brightness", "contrast", "saturation", "hue")
 _DEVIATIONS = 3  # a blur's kernel reaches so many standard deviations
 
 
-def apply_operations(images: Tensor, draws: Draws, padding: str) -> Tensor:
+def apply_operations(images: Tensor, draws: Draws, space: AugmentationSpace) -> Tensor:
     """Apply what was drawn to images (B, C, H, W) in [0, 1].
 
     An image for which no operation fires is returned bit for bit. Flips, quarter turns and whole pixels are
-    exact; all other geometry is one bilinear resampling. Raises ValueError for rot90 of images that are not
-    square.
+    exact; all other geometry is one bilinear resampling. Colours leave [0, 1] between operations, as in the
+    sources, and are clamped after the last. Raises ValueError for rot90 of images that are not square.
     """
-    for name, change in _OPERATIONS.items():
-        if name in draws.ranges:
-            images = _select(draws.fires(name), change(images, draws, padding), images)
-        elif name == "warp" and draws.ranges.keys() & set(_WARPS):
-            images = change(images, draws, padding)
+    warped = False
+    for name, operation in OPERATIONS.items():
+        if name not in draws.ranges or (operation.warps and warped):
+            continue
+        if operation.warps:
+            images, warped = _warp(images, draws, space), True
+            continue
+        images = _select(draws.fires(name), _CHANGES[name](images, draws, space), images)
+        if name in _COLOURS and not draws.ranges.keys() & set(_COLOURS[_COLOURS.index(name) + 1 :]):
+            images = images.clamp(0, 1)
     return images
 
 
@@ -36,7 +44,7 @@ def _select(where: Tensor, then: Tensor, otherwise: Tensor) -> Tensor:
     return torch.where(where[:, None, None, None], then, otherwise)
 
 
-def _quarter_turn(images: Tensor, draws: Draws, padding: str) -> Tensor:
+def _quarter_turn(images: Tensor, draws: Draws, space: AugmentationSpace) -> Tensor:
     if images.shape[2] != images.shape[3]:
         raise ValueError(f"rot90 needs square images, got {images.shape[2]} x {images.shape[3]}")
     turns = draws.quarter_turns()
@@ -45,18 +53,19 @@ def _quarter_turn(images: Tensor, draws: Draws, padding: str) -> Tensor:
     return images
 
 
-def _shift_pixels(images: Tensor, draws: Draws, padding: str) -> Tensor:
+def _shift_pixels(images: Tensor, draws: Draws, space: AugmentationSpace) -> Tensor:
     """Move by whole pixels: look up each target's source row and column."""
     _, _, height, width = images.shape
     rows = torch.arange(height, device=images.device) - draws.pixels(1)[:, None]  # (B, H)
     columns = torch.arange(width, device=images.device) - draws.pixels(0)[:, None]  # (B, W)
     outside = ((rows < 0) | (rows >= height))[:, :, None] | ((columns < 0) | (columns >= width))[:, None, :]
-    if padding == "reflection":
+    if space.padding == "reflection":
         rows, columns = _mirror(rows, height), _mirror(columns, width)
     rows, columns = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
     batch = torch.arange(len(images), device=images.device)[:, None, None]
     moved = images[batch, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)  # from (B, H, W, C)
-    return moved.masked_fill(outside[:, None], 0.0) if padding == "zeros" else moved
+    filled = {"zeros": 0.0, "grey": GREY}
+    return moved.masked_fill(outside[:, None], filled[space.padding]) if space.padding in filled else moved
 
 
 def _mirror(index: Tensor, side: int) -> Tensor:
@@ -66,7 +75,7 @@ def _mirror(index: Tensor, side: int) -> Tensor:
     return (side - 1) - ((index % (2 * side - 2)) - (side - 1)).abs()
 
 
-def _warp(images: Tensor, draws: Draws, padding: str) -> Tensor:
+def _warp(images: Tensor, draws: Draws, space: AugmentationSpace) -> Tensor:
     """Scale along the axes, rotate about the centre and shift, in one bilinear resampling."""
     batch, _, height, width = images.shape
     shift = torch.stack([draws.symmetric("shift", 0) * width, draws.symmetric("shift", 1) * height], 1)
@@ -79,12 +88,15 @@ def _warp(images: Tensor, draws: Draws, padding: str) -> Tensor:
         stretch[:, axis, axis] = along
         stretch[:, axis, 2] = centre[:, axis] * (1 - along)
     affine = (matrix @ stretch)[:, :2]
-    warped = warp_affine(images, affine, (height, width), padding_mode=padding, align_corners=True)
+    ground = GREY if space.padding == "grey" else 0.0
+    mode = "zeros" if space.padding == "grey" else space.padding
+    warped = warp_affine(images - ground, affine, (height, width), padding_mode=mode, align_corners=True)
+    warped = warped + ground
     moved = torch.stack([draws.fires(name) for name in _WARPS]).any(0)
     return _select(moved, warped.clamp(0, 1), images)
 
 
-def _blur(images: Tensor, draws: Draws, padding: str) -> Tensor:
+def _blur(images: Tensor, draws: Draws, space: AugmentationSpace) -> Tensor:
     _, _, height, width = images.shape
     side = min(height, width)
     sigma = draws.deviation("blur").clamp_min(1e-3 / side)[:, None] * images.new_tensor([height, width])
@@ -93,12 +105,12 @@ def _blur(images: Tensor, draws: Draws, padding: str) -> Tensor:
     return gaussian_blur2d(images, (size, size), sigma, border_type="reflect").clamp(0, 1)
 
 
-def _noise(images: Tensor, draws: Draws, padding: str) -> Tensor:
+def _noise(images: Tensor, draws: Draws, space: AugmentationSpace) -> Tensor:
     noise = torch.randn(images.shape, generator=draws.generator("noise/pixels")).to(images.device)
     return (images + noise * draws.deviation("noise")[:, None, None, None]).clamp(0, 1)
 
 
-def _cut(images: Tensor, draws: Draws, padding: str) -> Tensor:
+def _cut(images: Tensor, draws: Draws, space: AugmentationSpace) -> Tensor:
     """Set a square of side range * side to grey; its centre is uniform over the image."""
     _, _, height, width = images.shape
     share = draws.ranges["cutout"]
@@ -107,23 +119,49 @@ def _cut(images: Tensor, draws: Draws, padding: str) -> Tensor:
     x = (draws.uniform("cutout", 0) + 1)[:, None, None] * 0.5 * width
     y = (draws.uniform("cutout", 1) + 1)[:, None, None] * 0.5 * height
     inside = ((rows + 0.5 - y).abs() < share * height / 2) & ((columns + 0.5 - x).abs() < share * width / 2)
-    return torch.where(inside[:, None], images.new_tensor(0.5), images)
+    return torch.where(inside[:, None], images.new_tensor(GREY), images)
 
 
-_OPERATIONS: dict[str, Callable[[Tensor, Draws, str], Tensor]] = {
-    "x_flip": lambda x, d, p: x.flip(3),
-    "y_flip": lambda x, d, p: x.flip(2),
+def _brighten(images: Tensor, draws: Draws, space: AugmentationSpace) -> Tensor:
+    return images + _each(draws.symmetric("brightness"))
+
+
+def _contrast(images: Tensor, draws: Draws, space: AugmentationSpace) -> Tensor:
+    """Scale the distance from grey, or from the image's own mean over channels and pixels."""
+    mean = space.contrast_about == "mean"
+    centre = images.mean((1, 2, 3), keepdim=True) if mean else images.new_tensor(GREY)
+    return centre + (images - centre) * _each(draws.factor("contrast"))
+
+
+def _saturate(images: Tensor, draws: Draws, space: AugmentationSpace) -> Tensor:
+    """Scale each pixel's distance from the grey axis."""
+    grey = images.mean(1, keepdim=True)
+    return grey + (images - grey) * _each(draws.factor("saturation"))
+
+
+def _turn_hue(images: Tensor, draws: Draws, space: AugmentationSpace) -> Tensor:
+    """Turn colours about the grey axis v = (1, 1, 1) / sqrt(3): Rodrigues' rotation."""
+    angle = torch.deg2rad(draws.symmetric("hue"))[:, None, None]
+    cross = images.new_tensor([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
+    straight, along = torch.eye(3, device=images.device), images.new_full((3, 3), 1 / 3)
+    turn = along + (straight - along) * angle.cos() + cross * angle.sin()  # (B, 3, 3)
+    return (turn @ images.flatten(2)).view_as(images)
+
+
+def _each(values: Tensor) -> Tensor:
+    return values[:, None, None, None]  # (B,) -> (B, 1, 1, 1)
+
+
+# rotation, scale, anisotropic_scale and shift are one resampling: _warp
+_CHANGES: dict[str, Callable[[Tensor, Draws, AugmentationSpace], Tensor]] = {
+    "x_flip": lambda images, draws, space: images.flip(3),
+    "y_flip": lambda images, draws, space: images.flip(2),
     "rot90": _quarter_turn,
     "integer_shift": _shift_pixels,
-    "warp": _warp,
-    "brightness": lambda x, d, p: enhance.adjust_brightness(
-        x, d.symmetric("brightness"), clip_output=False
-    ).clamp(0, 1),
-    "contrast": lambda x, d, p: enhance.adjust_contrast(x, d.factor("contrast"), clip_output=False).clamp(
-        0, 1
-    ),
-    "saturation": lambda x, d, p: enhance.adjust_saturation(x, d.factor("saturation")).clamp(0, 1),
-    "hue": lambda x, d, p: enhance.adjust_hue(x, torch.deg2rad(d.symmetric("hue"))).clamp(0, 1),
+    "brightness": _brighten,
+    "contrast": _contrast,
+    "saturation": _saturate,
+    "hue": _turn_hue,
     "blur": _blur,
     "noise": _noise,
     "cutout": _cut,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from strategies.answers import number, plain
 
 if TYPE_CHECKING:
     from strategies.base import Strategy
@@ -27,7 +28,11 @@ class Uniform:
     log: bool = False
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+        for end in ("low", "high"):
+            object.__setattr__(self, end, number(getattr(self, end), end))
+        if self.start is not None:
+            object.__setattr__(self, "start", plain(self.start, "start"))
+        if not self.low < self.high:
             raise ValueError(f"low must lie below high, got {self.low} and {self.high}")
         if self.log and self.low <= 0:
             raise ValueError(f"low must be positive where log is set, got {self.low}")
@@ -53,6 +58,9 @@ class Choice:
     start: Value | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "values", tuple(plain(list(self.values), "values")))
+        if any(isinstance(value, list | dict) for value in self.values):
+            raise ValueError(f"a choice is of numbers, texts and switches, got {self.values}")
         if len(set(self.values)) < 2:
             raise ValueError(f"a choice needs two values or more, got {self.values}")
 
@@ -91,7 +99,7 @@ def start_values(strategy: type[Strategy]) -> dict[str, Value]:
         if domain.start is not None:
             starts[name] = domain.start
         elif name in parameters and parameters[name].default is not inspect.Parameter.empty:
-            starts[name] = parameters[name].default
+            starts[name] = plain(parameters[name].default, f"the default of {name}")
         else:
             raise ValueError(f"{name} has no `start`, and no constructor parameter of that name a default")
     return starts

@@ -1,8 +1,11 @@
-"""Images in NumPy archives: `npz:PATH`."""
+"""Images in NumPy's files: `npz:PATH`, of an archive (.npz) or of one array (.npy)."""
 
 from __future__ import annotations
 
-import zipfile
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,49 +13,100 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.decoding import Images, Shape
-from benchmark.data.loaded import Labels, Loaded
-from benchmark.data.sources import fit_arrays
+from benchmark.data.loaded import Labels, Loaded, as_labels
+from benchmark.data.places import shown_name
+from benchmark.data.sources import NAME_A_SIZE, enlarged_note, fit_arrays
+from benchmark.data.splits import heldout_kind, kind_of, passed_over
 from benchmark.errors import MissingData, UserError
 
-# names of arrays that are understood, first match wins; Keras, MedMNIST and plain numpy.savez among them
-_POOL = ("train", "x_train", "train_images", "images", "x", "data", "arr_0")
-_TEST = ("test", "x_test", "test_images")
-_POOL_LABELS = ("train_labels", "y_train", "labels", "y")
-_TEST_LABELS = ("test_labels", "y_test")
+# words of an array's name beside that of its split; Keras, MedMNIST and plain numpy.savez among them
+_IMAGES = ("", "x", "images", "image", "imgs", "data")
+_LABELS = ("labels", "y", "label", "targets", "target")
+_UNSPLIT = ("images", "x", "data", "arr_0")  # names of images of no split, first match wins
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The images of one split, and what labels they have."""
+
+    name: str
+    images: NDArray[Any]
+    labels_name: str = ""
 
 
 def read_npz(path: Path, shape: Shape) -> Loaded:
-    """Read uint8 images (N, H, W), (N, H, W, C) or (N, C, H, W), a test split and labels where there are."""
-    if not path.is_file():
-        raise MissingData(f"{path}: no such file", "npz:PATH must name a NumPy archive of images")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: not a readable npz ({error})", "write it with numpy.savez") from error
-    pool = _first(arrays, _POOL)
+    """Read uint8 images (N, H, W), (N, H, W, C) or (N, C, H, W), a held-out split and labels where there are.
+
+    Labels that are not one class per image are passed over, and said to be. Raises UserError.
+    """
+    arrays = _arrays(path)
+    parts = {kind: _part(arrays, kind) for kind in ("train", "test", "val", "")}
+    pool = parts["train"] or parts[""]
     if pool is None:
-        held = ", ".join(arrays) or "nothing"
-        raise UserError(f"{path}: holds {held}", f"the images must be named one of {', '.join(_POOL)}")
-    name, images = pool
-    test = _first(arrays, _TEST)
-    labels = _labels(path, arrays, _POOL_LABELS, len(images))
-    test_labels = None if test is None else _labels(path, arrays, _TEST_LABELS, len(test[1]))
+        held = ", ".join(map(shown_name, arrays)) or "nothing"
+        known = "train, x_train, train_images, images, x, data or arr_0 (test, val, ... beside them)"
+        raise UserError(f"{path}: holds {held}", f"the images must be named one of {known}")
+    held = heldout_kind(kind for kind, part in parts.items() if part)
+    test = parts[held] if held else None
+    images = _images(path, pool, shape)
+    test_images = None if test is None else _images(path, test, shape)
+    labels, why = _labels(arrays, pool)
+    test_labels, test_why = (None, "") if test is None else _labels(arrays, test)
+    used = {name for part in (pool, test) if part for name in (part.name, part.labels_name)}
     count = 0 if labels is None or not len(labels) else int(labels.max()) + 1
     return Loaded(
-        fit_arrays(_images(path, name, images, shape), shape),
-        None if test is None else fit_arrays(_images(path, *test, shape), shape),
+        fit_arrays(images, shape),
+        None if test_images is None else fit_arrays(test_images, shape),
         labels,
         test_labels,
         class_names=tuple(str(i) for i in range(count)),
+        notes=(*_notes(arrays, used, (why, test_why), (pool, test)), *enlarged_note(images, shape)),
+        unlabelled="; ".join(dict.fromkeys(one for one in (why, test_why) if one)),
     )
 
 
-def _first(arrays: dict[str, NDArray[Any]], names: tuple[str, ...]) -> tuple[str, NDArray[Any]] | None:
-    return next(((name, arrays[name]) for name in names if name in arrays), None)
+def _arrays(path: Path) -> Arrays:
+    if not os.path.isfile(path):
+        raise MissingData(f"{path}: no such file", "npz:PATH must name a NumPy archive of images")
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):  # a .npy, whatever its name
+            return {"images": loaded}
+        with loaded as archive:
+            return {name: archive[name] for name in archive.files}
+    except Exception as error:  # damaged archives and headers: NumPy and zipfile raise many kinds
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{path}: not a readable npz ({said})", "write it with numpy.savez") from error
 
 
-def _images(path: Path, name: str, images: NDArray[Any], shape: Shape) -> Images:
+def _split_of(name: str) -> tuple[str, str]:
+    """Return the kind of split an array's name speaks of, and the rest of the name."""
+    words = re.split(r"[\W_]+", name.casefold())
+    kinds = [kind_of(word) for word in words if kind_of(word)]
+    return (kinds[0] if len(kinds) == 1 else ""), "_".join(w for w in words if not kind_of(w))
+
+
+def _part(arrays: Arrays, kind: str) -> _Part | None:
+    """Find the images of one kind of split, or of none ('')."""
+    name = _first(arrays, kind, _IMAGES if kind else _UNSPLIT)
+    if not name:
+        return None
+    own = _first(arrays, kind, _LABELS)
+    if not own and kind in ("train", ""):  # the pool's may bear either name
+        own = _first(arrays, "" if kind else "train", _LABELS)
+    return _Part(name, arrays[name], own)
+
+
+def _first(arrays: Arrays, kind: str, rests: tuple[str, ...]) -> str:
+    """Return the name of the first array that speaks of a kind of split and of one of some things."""
+    found = {rest: name for name in reversed(arrays) for own, rest in [_split_of(name)] if own == kind}
+    return next((found[rest] for rest in rests if rest in found), "")
+
+
+def _images(path: Path, part: _Part, shape: Shape) -> Images:
+    name, images = shown_name(part.name), part.images
     if images.dtype != np.uint8:
         reach = f", {images.min()} to {images.max()}" if images.size and images.dtype.kind in "biuf" else ""
         raise UserError(f"{path}: '{name}' holds {images.dtype}{reach}", "images must be uint8, 0 to 255")
@@ -66,21 +120,31 @@ def _images(path: Path, name: str, images: NDArray[Any], shape: Shape) -> Images
         )
     if shape.size is None and images.shape[1] != images.shape[2]:
         raise UserError(
-            f"{path}: images of '{name}' are {images.shape[2]}x{images.shape[1]}, not square",
-            "name the size to bring them to, e.g. `size: 32`; they are centre-cropped and resized",
+            f"{path}: images of '{name}' are {images.shape[2]}x{images.shape[1]}, not square", NAME_A_SIZE
         )
     return images
 
 
-def _labels(path: Path, arrays: dict[str, NDArray[Any]], names: tuple[str, ...], count: int) -> Labels | None:
-    found = _first(arrays, names)
-    if found is None:
-        return None
-    name, labels = found
-    labels = labels.squeeze()
-    if labels.shape != (count,) or labels.dtype.kind not in "iu" or (labels < 0).any():
-        raise UserError(
-            f"{path}: '{name}' is {labels.dtype} {labels.shape}",
-            f"labels must be one whole number from 0 up for each of {count} images",
-        )
-    return labels.astype(np.int64)
+def _labels(arrays: Arrays, part: _Part) -> tuple[Labels | None, str]:
+    if not part.labels_name:
+        return None, ""
+    labels, why = as_labels(arrays[part.labels_name], len(part.images))
+    return labels, why and f"'{shown_name(part.labels_name)}' is {why}"
+
+
+def _notes(
+    arrays: Arrays, used: set[str], whys: tuple[str, str], parts: tuple[_Part, _Part | None]
+) -> list[str]:
+    """Say how the arrays split, which labels are none, and what is not looked at."""
+    pool, test = parts
+    notes = []
+    if test is not None:
+        names = shown_name(pool.name), shown_name(test.name)
+        notes.append(f"split: {len(pool.images)} in {names[0]}, {len(test.images)} in {names[1]}")
+    notes += [f"passed over: labels, {why}" for why in whys if why]
+    left = Counter({f"in {shown_name(n)}": _length(a) for n, a in arrays.items() if n not in used})
+    return [*notes, passed_over("arrays in no split", left)] if left else notes
+
+
+def _length(array: NDArray[Any]) -> int:
+    return len(array) if array.ndim else 1

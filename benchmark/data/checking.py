@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from benchmark.data.decoding import Shape, UnusableImage, decode
-from benchmark.data.places import SHOWN, Bad, Folder, Place, Zip, shown_name, split_rows
+from benchmark.data.paths import full_path, kind_at
+from benchmark.data.places import SHOWN, Bad, Folder, Place, Zip, check_any, shown_name
+from benchmark.data.sources import reading_notes
+from benchmark.data.splits import split_by_folders
 from benchmark.data.ticking import Tick
 from benchmark.errors import UserError
 
@@ -24,7 +26,7 @@ class Findings:
     traits: Counter[str] = field(default_factory=Counter)
     channels: Counter[int] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
-    splits: tuple[int, int] | None = None  # usable images under train/ and test/
+    split_notes: tuple[str, ...] = ()  # how the usable ones are split
 
     @property
     def usable(self) -> int:
@@ -34,8 +36,6 @@ class Findings:
     def lines(self) -> Iterator[str]:
         """Yield the findings as text, the unusable files by name (the first 20 and a count)."""
         yield f"{self.label}: {self.usable} of {self.files} files are usable images"
-        if self.splits:
-            yield f"  split: {self.splits[0]} under train/, {self.splits[1]} under test/"
         grey, colour = self.channels[1], self.channels[3]
         if self.usable:
             yield f"  {colour} colour, {grey} grey"
@@ -44,10 +44,8 @@ class Findings:
             yield f"  sizes: {', '.join(sizes)}{more}"
             if len(self.sizes) > 1 or any(w != h for w, h in self.sizes):
                 yield "  name a `size` in the suite: they are centre-cropped to a square and resized"
-        for trait, count in sorted(self.traits.items()):
-            yield f"  handled: {trait} ({count})"
-        for kind, count in sorted(self.ignored.items()):
-            yield f"  passed over: {kind} ({count})"
+        for note in (*self.split_notes, *reading_notes(self.traits, self.ignored)):
+            yield f"  {note}"
         for name, reason in self.bad[:SHOWN]:
             yield f"  NOT USABLE '{shown_name(name)}': {reason}"
         if len(self.bad) > SHOWN:
@@ -57,19 +55,26 @@ class Findings:
 def open_place(text: str) -> Place:
     """Open folder:PATH, zip:PATH, or a path that is one of the two. Raises UserError."""
     kind, _, rest = text.partition(":")
-    path = Path(rest if kind in ("folder", "zip") and rest else text).expanduser()
-    if kind == "folder" or (kind != "zip" and path.is_dir()):
+    named = kind if kind in ("folder", "zip") and rest else ""
+    path = full_path(rest if named else text)
+    found = named or kind_at(path)
+    if found == "folder":
         return Folder(path)
-    if kind == "zip" or path.is_file():
+    if found == "zip":
         return Zip(path)
-    raise UserError(f"{text}: no such folder or zip", "name a folder or a zip archive of images")
+    raise UserError(
+        f"{path}: is {found}:, neither a folder nor a zip of image files",
+        f"a suite reads it as it is: '{found}:{path}'",
+    )
 
 
 def check_place(place: Place, tick: Tick) -> Findings:
-    """Decode every image of a place once."""
+    """Decode every image of a place once. Raises UserError where there is none."""
+    check_any(place)
     findings = Findings(place.label, len(place.names) + len(place.bad), list(place.bad))
     findings.ignored = place.ignored
-    usable = []
+    usable: list[str] = []
+    traits: list[tuple[str, ...]] = []
     for done, name in enumerate(place.names):
         tick(done, len(place.names))
         try:
@@ -80,8 +85,10 @@ def check_place(place: Place, tick: Tick) -> Findings:
         usable.append(name)
         findings.sizes[image.width, image.height] += 1
         findings.channels[image.pixels.shape[2]] += 1
-        findings.traits.update(image.traits)
+        traits.append(image.traits)
     findings.bad.sort()
-    train, test = split_rows(usable)
-    findings.splits = None if test is None else (len(train), len(test))
+    split = split_by_folders(usable)
+    findings.split_notes = split.notes
+    for row in split.used:  # as a run would count them
+        findings.traits.update(traits[row])
     return findings

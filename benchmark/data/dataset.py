@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.data.choosing import HELDOUT_MOST, SPLIT_SEED, held_out, of_classes
 from benchmark.data.decoding import RESIZERS, Images, Shape
 from benchmark.data.loaded import Labels, Loaded, Rows
 from benchmark.data.names import KNOWN_SOURCES, RECIPES, TORCHVISION, packed_place
@@ -20,9 +21,7 @@ from benchmark.data.places import Folder, Zip
 from benchmark.data.sources import fit_arrays, read_digits, read_place
 from benchmark.errors import MissingData, UserError, unknown_name
 
-_SPLIT_SEED = 20230523  # the one seed of every held-out split; not a knob
 _DEFAULT_SIZE = {"digits": 16}
-_HELDOUT_SHARE, _HELDOUT_MOST = 0.2, 500
 _SHAPES_IMAGES, _RECIPE_SIZE = 5000, 256
 
 
@@ -35,7 +34,7 @@ class DatasetSpec:
     size: int | None = None  # pixels; None: the source's own default
     heldout: int | None = None  # images; None: the test/ split, or a fifth of the images up to 500
     channels: int | None = None  # 1 grey, 3 colour; None: as the images are
-    resize: str = "lanczos"
+    resize: str | None = None  # one of RESIZERS; None: lanczos, or what a pack was made with
     classes: tuple[str, ...] | None = None  # keep these only, where the source knows classes
     images: int | None = None  # of the pool, for a source that draws as many as it is asked for
 
@@ -56,6 +55,7 @@ class Dataset:
     train_labels: Labels | None = None  # in the order of `train`, where the source knows them
     heldout_labels: Labels | None = None
     notes: tuple[str, ...] = ()  # what was passed over or changed in reading, for people
+    unlabelled: str = ""  # why labels that are there are none of classes
 
     @property
     def size(self) -> int:
@@ -75,41 +75,35 @@ def load_dataset(spec: DatasetSpec, *, download: bool = True) -> Dataset:
     A named set that is not here is downloaded, unless that is forbidden: then it is MissingData. The pool of
     packed images stays on disk; its budgets are read when they are asked for.
     """
-    loaded = _of_classes(_read(spec, download), spec)
-    pool, test = loaded.pool, loaded.test
-    labels, test_labels = loaded.pool_labels, loaded.test_labels
-    order = np.random.default_rng(_SPLIT_SEED).permutation(len(pool if test is None else test))
-    if test is None:
-        count = spec.heldout or min(_HELDOUT_MOST, int(len(pool) * _HELDOUT_SHARE))
-        if not 2 <= count < len(pool):
-            raise UserError(
-                f"dataset '{spec.name}': cannot hold out {count} of {len(pool)} images",
-                f"heldout must leave images to train on: 2 to {len(pool) - 1}",
-            )
-        pool, test = _take(pool, order[count:]), _take(pool, order[:count])
-        labels, test_labels = _rows(labels, order[count:]), _rows(labels, order[:count])
-    elif spec.heldout is not None:
-        if spec.heldout > len(test):
-            raise UserError(
-                f"dataset '{spec.name}': cannot hold out {spec.heldout} of the {len(test)} images in test/",
-                f"heldout may be 2 to {len(test)}",
-            )
-        test = _take(test, order[: spec.heldout])
-        test_labels = _rows(test_labels, order[: spec.heldout])
-    heldout = test[:] if isinstance(test, Rows) else test
-    notes = loaded.notes + _shared_note(pool, heldout)
-    return Dataset(spec.name, pool, heldout, _fingerprint(pool, test), labels, test_labels, notes)
+    loaded = held_out(of_classes(_read(spec, download), spec), spec)
+    assert loaded.test is not None
+    heldout = loaded.test[:] if isinstance(loaded.test, Rows) else loaded.test
+    return Dataset(
+        spec.name,
+        loaded.pool,
+        heldout,
+        _fingerprint(loaded.pool, loaded.test),
+        loaded.pool_labels,
+        loaded.test_labels,
+        loaded.notes + _shared_note(loaded.pool, loaded.test),
+        loaded.unlabelled,
+    )
 
 
-def _shared_note(pool: Images | Rows, heldout: Images) -> tuple[str, ...]:
-    """Say how many held-out images the pool holds, too; `bench data check` compares packed ones."""
-    if isinstance(pool, Rows):
-        return ()
-    seen = {hashlib.sha256(np.ascontiguousarray(image).data).digest() for image in pool}
-    copies = sum(hashlib.sha256(np.ascontiguousarray(image).data).digest() in seen for image in heldout)
+def _shared_note(pool: Images | Rows, heldout: Images | Rows) -> tuple[str, ...]:
+    """Say how many held-out images the pool holds, too."""
+    seen = set(_hashes(pool))
+    copies = sum(one in seen for one in _hashes(heldout))
     if not copies:
         return ()
     return (f"{copies} of {len(heldout)} held-out images stand in the training pool, too (bench data check)",)
+
+
+def _hashes(images: Images | Rows) -> Iterable[bytes]:
+    """Return a hash of each image; those of a pack are kept with it."""
+    if isinstance(images, Rows):
+        return images.hashes()
+    return (hashlib.sha256(np.ascontiguousarray(image).data).digest() for image in images)
 
 
 def _fingerprint(pool: Images | Rows, test: Images | Rows) -> str:
@@ -122,35 +116,8 @@ def _fingerprint(pool: Images | Rows, test: Images | Rows) -> str:
     return digest.hexdigest()[:16]
 
 
-def _take(images: Images | Rows, rows: NDArray[np.int64]) -> Images | Rows:
-    return images.take(rows) if isinstance(images, Rows) else images[rows]
-
-
-def _rows(labels: Labels | None, rows: NDArray[np.int64]) -> Labels | None:
-    return None if labels is None else labels[rows]
-
-
-def _of_classes(loaded: Loaded, spec: DatasetSpec) -> Loaded:
-    """Keep the images of the classes a spec names. Raises UserError."""
-    if spec.classes is None:
-        return loaded
-    place = f"dataset '{spec.name}': classes"
-    if loaded.pool_labels is None:
-        raise UserError(f"{place}: '{spec.source}' knows no classes", "leave the key `classes` out")
-    for name in spec.classes:
-        if name not in loaded.class_names:
-            raise UserError(*unknown_name(place, name, loaded.class_names))
-    wanted = [loaded.class_names.index(name) for name in spec.classes]
-    rows = np.flatnonzero(np.isin(loaded.pool_labels, wanted))
-    kept = replace(loaded, pool=loaded.pool[rows], pool_labels=loaded.pool_labels[rows])
-    if loaded.test is None or loaded.test_labels is None:
-        return kept
-    rows = np.flatnonzero(np.isin(loaded.test_labels, wanted))
-    return replace(kept, test=loaded.test[rows], test_labels=loaded.test_labels[rows])
-
-
 def _read(spec: DatasetSpec, download: bool) -> Loaded:
-    if spec.resize not in RESIZERS:
+    if spec.resize is not None and spec.resize not in RESIZERS:
         raise UserError(*unknown_name(f"dataset '{spec.name}': resize", spec.resize, RESIZERS))
     kind, _, place = spec.source.partition(":")
     if spec.images is not None and kind != "shapes":
@@ -175,7 +142,7 @@ def _read_shapes(spec: DatasetSpec) -> Loaded:
     from benchmark.data.shapes import KINDS, SIZE, draw_figures, paint
 
     size = spec.size or SIZE
-    count, held = spec.images or _SHAPES_IMAGES, spec.heldout or _HELDOUT_MOST
+    count, held = spec.images or _SHAPES_IMAGES, spec.heldout or HELDOUT_MOST
     need, most = (
         (count + held) * (3 * size**2 + 200),
         os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
@@ -185,8 +152,8 @@ def _read_shapes(spec: DatasetSpec) -> Loaded:
             f"dataset '{spec.name}': {count + held:,} images take {need / 2**30:,.0f} GiB of memory",
             f"this machine has {most / 2**30:,.0f}; draw fewer `images`, or smaller ones",
         )
-    pool = draw_figures(count, seed=_SPLIT_SEED)
-    test = draw_figures(held, seed=_SPLIT_SEED + 1)
+    pool = draw_figures(count, seed=SPLIT_SEED)
+    test = draw_figures(held, seed=SPLIT_SEED + 1)
     shape = Shape(size, spec.channels)
     painted = [fit_arrays(paint(figures, size=size), shape) for figures in (pool, test)]
     return Loaded(painted[0], painted[1], pool.kind, test.kind, class_names=KINDS)

@@ -11,7 +11,7 @@ import numpy as np
 from benchmark.data.decoding import Images, Shape
 from benchmark.data.loaded import Labels, Loaded
 from benchmark.data.names import TORCHVISION, data_root
-from benchmark.data.sources import fit_arrays
+from benchmark.data.sources import enlarged_note, fit_arrays
 from benchmark.errors import MissingData
 
 
@@ -21,12 +21,14 @@ def read_named_set(name: str, shape: Shape, *, download: bool) -> Loaded:
     pool = _split(name, dict(about.train), download)
     test = _split(name, dict(about.test), download)
     classes = getattr(pool, "classes", None) or [str(i) for i in range(10)]
+    images, test_images = _images(pool), _images(test)
     return Loaded(
-        fit_arrays(_images(pool), shape),
-        fit_arrays(_images(test), shape),
+        fit_arrays(images, shape),
+        fit_arrays(test_images, shape),
         _labels(pool),
         _labels(test),
         class_names=tuple(str(c).partition(" - ")[0] for c in classes),  # MNIST says "0 - zero"
+        notes=enlarged_note(images, shape),
     )
 
 

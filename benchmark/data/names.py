@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,9 +44,9 @@ RECIPES = {
     "afhqv2-cat": "5,065 + 493 cat faces, 512x512",
 }
 PLACES = {
-    "folder:PATH": "every image below a folder; train/ and test/ inside are respected",
+    "folder:PATH": "every image below a folder; train/ and test/ (or val/) inside are respected",
     "zip:PATH": "the same in a zip archive, which is not unpacked",
-    "npz:PATH": "arrays of a NumPy archive, uint8 (N, H, W) or (N, H, W, C)",
+    "npz:PATH": "arrays of a NumPy archive, or one .npy: uint8 (N, H, W) or (N, H, W, C)",
     "packed:PATH": "what `bench data prepare` wrote",
     "hf:NAME": "a Hugging Face data set by name or local path (pip install 'phased-augmentation-bench[hf]')",
 }
@@ -55,7 +56,16 @@ KNOWN_SOURCES = (*NAMED_SOURCES, *PLACES)
 
 def data_root() -> Path:
     """Return the folder of downloads and packed sets: $BENCH_DATA, or ~/.cache/bench/data."""
-    return Path(os.environ.get("BENCH_DATA") or Path.home() / ".cache" / "bench" / "data").expanduser()
+    given = os.environ.get("BENCH_DATA")
+    return Path(given).expanduser() if given else home() / ".cache" / "bench" / "data"
+
+
+def home() -> Path:
+    """Return the user's home; a folder of the temporary one for a user without any (some containers)."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / f"bench-home-{os.getuid()}"
 
 
 def packed_place(name: str, size: int) -> Path:

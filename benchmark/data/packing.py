@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import multiprocessing
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.atomic import write_atomic
-from benchmark.data.decoding import Shape, UnusableImage, decode
+from benchmark.cores import usable_cores
+from benchmark.data.decoding import Shape
 from benchmark.data.packed import FORMAT, about_pack, read_packed, shape_of
-from benchmark.data.places import Bad, Place, refusal, split_rows
+from benchmark.data.packing_blocks import HASH_BYTES, Block, all_stamps, read_journal, work
+from benchmark.data.places import Bad, Place, check_any, refusal
+from benchmark.data.sources import reading_notes
+from benchmark.data.splits import Decide, Split, split_by_folders
 from benchmark.data.ticking import Tick
 from benchmark.errors import UserError
-
-_BLOCK = 64  # rows a process packs before it reports
-_HASH_BYTES = 16
-Split = Callable[[list[str]], tuple[list[int], list[int] | None]]
-
-
-@dataclass
-class _Block:
-    """What became of some rows."""
-
-    start: int
-    stop: int
-    bad: list[Bad] = field(default_factory=list)
-    hashes: str = ""  # of each row's pixels, hexadecimal, one after the other
-    colour: bool = False  # some image is not grey
 
 
 def pack(
@@ -45,7 +33,7 @@ def pack(
     target: Path,
     shape: Shape,
     *,
-    split: Split = split_rows,
+    decide: Decide = split_by_folders,
     processes: int | None = None,
     skip_unusable: bool = False,
     tick: Tick = lambda done, total: None,
@@ -53,45 +41,103 @@ def pack(
     """Pack a place's images into a folder; return what its pack.json says.
 
     Called again after whatever stopped it, it goes on where it was; rows that could not be used are tried
-    again. Raises UserError that names unusable files, unless they are to be skipped.
+    again, and so are files that have changed. Images in no split are not packed. Raises UserError that names
+    unusable files, unless they are to be skipped, and for a pack of other images or of files as they were.
     """
     assert shape.size is not None
+    check_any(place)
+    split = decide(place.names)
+    place.names = [place.names[row] for row in split.used]
+    split = split.of_used()
     key = _key(place, shape)
     if (target / "pack.json").is_file():
-        return _packed_before(target, key)
+        return _packed_before(place, target, key)
     _check_room(target, len(place.names) * shape.size**2 * (shape.channels or 3))
     target.mkdir(parents=True, exist_ok=True)
     journal = target / "packing.jsonl"
-    done = _read_journal(journal, key)
+    done = read_journal(journal, key, place)
     with journal.open("a", encoding="utf-8") as lines:
-        for block in _work(place, target, shape, done, processes or os.cpu_count() or 1):
+        for block in work(place, target, shape, done, processes or usable_cores()):
             done[block.start] = block
             lines.write(json.dumps(block.__dict__) + "\n")
             lines.flush()
             tick(sum(b.stop - b.start for b in done.values()), len(place.names))
-    bad = sorted([*place.bad, *[one for block in done.values() for one in block.bad]])
-    if bad and (not skip_unusable or len(bad) >= len(place.names) + len(place.bad)):
-        problem = refusal(place.label, bad, len(place.names) + len(place.bad))
-        raise UserError(
-            problem.message, "repair them and run this again (the rest is kept), or --skip-unusable"
-        )
-    about = _finish(place, target, shape, key, done, split)
-    journal.unlink()
+    packing = _Packing(place, target, shape, key, [done[start] for start in sorted(done)])
+    _check_bad(packing, split, skip_unusable=skip_unusable)
+    about = _finish(packing, split)
+    journal.unlink(missing_ok=True)
     return about
 
 
+@dataclass(frozen=True)
+class _Packing:
+    """All that is known once every file has been read."""
+
+    place: Place
+    target: Path
+    shape: Shape
+    key: str
+    blocks: list[Block]
+
+    @property
+    def bad(self) -> list[Bad]:
+        """Return the files that cannot be used."""
+        return sorted([*self.place.bad, *[one for block in self.blocks for one in block.bad]])
+
+    def usable(self, rows: NDArray[np.int64] | None) -> NDArray[np.int64]:
+        """Return those of some rows that hold an image."""
+        bad = {name for name, _ in self.bad}
+        kept = [row for row in ([] if rows is None else rows) if self.place.names[row] not in bad]
+        return np.array(kept, dtype=np.int64)
+
+
+def _check_bad(packing: _Packing, split: Split, *, skip_unusable: bool) -> None:
+    """Refuse unusable files, or a side of the split that without them is empty; keep no pack of nothing."""
+    bad, place = packing.bad, packing.place
+    if not bad:
+        return
+    problem = refusal(place.label, bad, len(place.names) + len(place.bad))
+    sides = [packing.usable(side) for side in (split.pool, split.heldout) if side is not None]
+    if not any(len(side) for side in sides):
+        for name in ("images.u8", "packing.jsonl"):
+            (packing.target / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it holds what is not ours
+            packing.target.rmdir()
+        raise problem
+    if not all(len(side) for side in sides):
+        raise UserError(problem.message, "no image of one split is left: repair some, and run this again")
+    if not skip_unusable:
+        hint = "repair them and run this again (the rest is kept), or --skip-unusable"
+        raise UserError(problem.message, hint)
+
+
 def _key(place: Place, shape: Shape) -> str:
-    names = hashlib.sha256("\0".join(place.names).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    return f"{FORMAT}/{names}/{shape.size}/{shape.channels}/{shape.resize}"
+    """Return what must be the same for a pack, or a part of one, to be gone on with; stamps are beside it."""
+    names = "\0".join([place.label, *place.names]).encode("utf-8", "surrogateescape")
+    return f"{hashlib.sha256(names).hexdigest()[:16]}/{shape.size}/{shape.channels}/{shape.resizer}"
 
 
-def _packed_before(target: Path, key: str) -> dict[str, Any]:
+def _files(stamps: Iterable[str]) -> str:
+    return hashlib.sha256("".join(stamps).encode()).hexdigest()[:16]
+
+
+def has_changed(place: Place, about: dict[str, Any]) -> bool:
+    """Say whether files were written again since they were packed; places are what `pack` made of them."""
+    now = _files(all_stamps(place))
+    return bool(about.get("files") != now)
+
+
+def _packed_before(place: Place, target: Path, key: str) -> dict[str, Any]:
     about = about_pack(target)
-    if about["key"] != key:
-        raise UserError(
-            f"{target}: holds other packed images ({about['source']}, {about['size']} px)",
-            "name another --output, or remove that folder",
-        )
+    again = "remove that folder to pack them again, or name another --output"
+    if about["key"].partition("/")[2] == key.partition("/")[2] and about["source"] == place.label:
+        if about["key"] != key:
+            raise UserError(f"{target}: {place.label} holds other files than when it was packed", again)
+    elif about["key"] != key:
+        shape = f"{about['size']} px, {about['channels']} channels, {about['resize']}"
+        raise UserError(f"{target}: holds other packed images ({about['source']}, {shape})", again)
+    if has_changed(place, about):
+        raise UserError(f"{target}: files in {about['source']} have changed since they were packed", again)
     return about
 
 
@@ -108,105 +154,32 @@ def _check_room(target: Path, needed: int) -> None:
         )
 
 
-def _read_journal(journal: Path, key: str) -> dict[int, _Block]:
-    """Return the blocks done by an earlier call with the same images and shape; begin anew otherwise."""
-    done: dict[int, _Block] = {}
-    lines = journal.read_text(encoding="utf-8").splitlines() if journal.is_file() else []
-    if not lines or lines[0] != json.dumps(key):
-        journal.write_text(json.dumps(key) + "\n", encoding="utf-8")
-        return done
-    for line in lines[1:]:
-        with contextlib.suppress(ValueError):  # the last line of a run that was killed while writing it
-            values = json.loads(line)
-            done[values["start"]] = _Block(**{**values, "bad": [tuple(one) for one in values["bad"]]})
-    if not journal.read_bytes().endswith(b"\n"):
-        with journal.open("a", encoding="utf-8") as stream:
-            stream.write("\n")
-    return {start: block for start, block in done.items() if not block.bad}
-
-
-def _work(
-    place: Place, target: Path, shape: Shape, done: dict[int, _Block], processes: int
-) -> Iterator[_Block]:
-    """Yield the blocks that are left, as they are finished."""
-    starts = [start for start in range(0, len(place.names), _BLOCK) if start not in done]
-    if not starts:
-        return
-    pixels = target / "images.u8"
-    pixels.touch()
-    size = shape.size or 0
-    os.truncate(pixels, len(place.names) * size * size * (shape.channels or 3))
-    context = multiprocessing.get_context("spawn")  # forking a process that has threads is not safe
-    with ProcessPoolExecutor(
-        min(processes, len(starts)), context, initializer=_begin, initargs=(place, str(pixels), shape)
-    ) as pool:
-        waiting = {pool.submit(_pack_block, start) for start in starts}
-        try:
-            for future in as_completed(waiting):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-
-
-_mine: tuple[Place, int, Shape]  # of a worker process: the place, the open file, the shape
-
-
-def _begin(place: Place, pixels: str, shape: Shape) -> None:
-    global _mine
-    _mine = place, os.open(pixels, os.O_WRONLY), shape
-
-
-def _pack_block(start: int) -> _Block:
-    """Decode some images and write their rows; runs in a worker process."""
-    place, file, shape = _mine
-    block = _Block(start, min(start + _BLOCK, len(place.names)))
-    channels = shape.channels or 3
-    for row in range(start, block.stop):
-        name = place.names[row]
-        try:
-            pixels = decode(place.read(name), shape).pixels
-        except UnusableImage as problem:
-            block.bad.append((name, str(problem)))
-            block.hashes += "0" * (2 * _HASH_BYTES)
-            continue
-        block.colour |= pixels.shape[2] == 3
-        row_bytes = np.broadcast_to(pixels, (*pixels.shape[:2], channels)).tobytes()
-        os.pwrite(file, row_bytes, row * len(row_bytes))
-        block.hashes += hashlib.sha256(row_bytes).hexdigest()[: 2 * _HASH_BYTES]
-    return block
-
-
-def _finish(
-    place: Place, target: Path, shape: Shape, key: str, done: dict[int, _Block], split: Split
-) -> dict[str, Any]:
+def _finish(packing: _Packing, split: Split) -> dict[str, Any]:
     """Write what belongs beside the pixels, pack.json last."""
-    blocks = [done[start] for start in sorted(done)]
-    bad = {name for block in blocks for name, _ in block.bad}
-    usable = [row for row, name in enumerate(place.names) if name not in bad]
-    pool, test = split([place.names[row] for row in usable])
-    rows = np.array(usable, dtype=np.int64)
+    place, target, shape, blocks = packing.place, packing.target, packing.shape, packing.blocks
+    pool, test = packing.usable(split.pool), packing.usable(split.heldout)
     hashes = np.frombuffer(bytes.fromhex("".join(b.hashes for b in blocks)), dtype=np.uint8)
     grey = shape.channels is None and not any(block.colour for block in blocks)
+    traits = sum((block.traits for block in blocks), Counter[str]())
     about: dict[str, Any] = {
         "format": FORMAT,
-        "key": key,
+        "key": packing.key,
+        "files": _files(block.stamps for block in blocks),
         "source": place.label,
         "rows": len(place.names),
         "size": shape.size,
         "channels": shape.channels or 3,
-        "resize": shape.resize,
+        "resize": shape.resizer,
         "pool": len(pool),
-        "heldout": len(test or []),
-        "unusable": len(bad) + len(place.bad),
-        "unusable_first": [
-            list(one) for one in sorted([*place.bad, *[b for k in blocks for b in k.bad]])[:20]
-        ],
+        "heldout": len(test),
+        "unusable": len(packing.bad),
+        "unusable_first": [list(one) for one in packing.bad[:20]],
         "content": hashlib.sha256(hashes.tobytes()).hexdigest()[:16],
+        "notes": [*split.notes, *reading_notes(traits, place.ignored)],
     }
     if grey:
         hashes = _drop_channels(target / "images.u8", about)
-    _write_rows(target, rows[pool], rows[test or []], hashes)
+    _write_rows(target, pool, test, hashes)
     write_atomic(target / "names.json", json.dumps(place.names).encode())
     with (target / "images.u8").open("rb") as stream:
         os.fsync(stream.fileno())
@@ -218,7 +191,7 @@ def _write_rows(
     target: Path, pool: NDArray[np.int64], test: NDArray[np.int64], hashes: NDArray[np.uint8]
 ) -> None:
     scratch = target / "rows.part.npz"
-    np.savez(scratch, pool=pool, test=test, hashes=hashes.reshape(-1, _HASH_BYTES))
+    np.savez(scratch, pool=pool, test=test, hashes=hashes.reshape(-1, HASH_BYTES))
     os.replace(scratch, target / "rows.npz")
 
 
@@ -231,7 +204,7 @@ def _drop_channels(pixels: Path, about: dict[str, Any]) -> NDArray[np.uint8]:
         for row in old:
             one = np.ascontiguousarray(row[..., 0]).tobytes()
             stream.write(one)
-            digests.append(hashlib.sha256(one).digest()[:_HASH_BYTES])
+            digests.append(hashlib.sha256(one).digest()[:HASH_BYTES])
     os.replace(scratch, pixels)
     about["channels"] = 1
     about["content"] = hashlib.sha256(b"".join(digests)).hexdigest()[:16]
@@ -248,6 +221,6 @@ def verify(folder: Path) -> list[int]:
     return [
         int(row)
         for row in rows
-        if hashlib.sha256(np.ascontiguousarray(pixels[row]).data).digest()[:_HASH_BYTES]
+        if hashlib.sha256(np.ascontiguousarray(pixels[row]).data).digest()[:HASH_BYTES]
         != hashes[row].tobytes()
     ]

@@ -31,12 +31,16 @@ class Place(Protocol):
         """Return a file's bytes. Raises UnusableImage."""
         raise NotImplementedError
 
+    def stamp(self, name: str) -> str:
+        """Return what changes when a file's bytes do, without reading them."""
+        raise NotImplementedError
+
 
 class Folder:
     """Every image under a folder; links are followed, each folder is entered once."""
 
     def __init__(self, root: Path) -> None:
-        if not root.is_dir():
+        if not os.path.isdir(root):  # which a name too long or a folder that is closed to us cannot upset
             raise MissingData(f"{root}: no such folder", "folder:PATH must name a folder of images")
         self.root, self.label = root, str(root)
         self.names: list[str] = []
@@ -88,12 +92,20 @@ class Folder:
         except OSError as error:
             raise UnusableImage(_why(error)) from error
 
+    def stamp(self, name: str) -> str:
+        """Return a file's size and the time it was written."""
+        try:
+            about = (self.root / name).stat()
+        except OSError as error:
+            return _why(error)
+        return f"{about.st_size} {about.st_mtime_ns}"
+
 
 class Zip:
     """Every image in a zip archive; nothing is unpacked to disk."""
 
     def __init__(self, path: Path) -> None:
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise MissingData(f"{path}: no such file", "zip:PATH must name a zip archive of images")
         self.path, self.label = path, str(path)
         self.bad: list[Bad] = []
@@ -101,7 +113,7 @@ class Zip:
         self._archive: zipfile.ZipFile | None = None
         try:
             listed = self._open().namelist()
-        except (zipfile.BadZipFile, OSError) as error:
+        except Exception as error:  # damaged directories: zipfile raises many kinds
             hint = "zip:PATH must name a zip archive"
             raise UserError(f"{path}: not a readable zip ({error})", hint) from error
         names = set()
@@ -142,13 +154,18 @@ class Zip:
         ) as error:  # damaged, encrypted or packed in an unknown way: zipfile raises many kinds
             raise UnusableImage(f"cannot be unpacked: {error}") from error
 
+    def stamp(self, name: str) -> str:
+        """Return an entry's size and checksum."""
+        about = self._open().getinfo(name)
+        return f"{about.file_size} {about.CRC:08x}"
 
-def split_rows(names: Sequence[str]) -> tuple[list[int], list[int] | None]:
-    """Return the rows of the pool and of the held-out split, None unless train/ and test/ are both there."""
-    folders = [PurePosixPath(name).parts[:-1] for name in names]
-    train = [i for i, parts in enumerate(folders) if "train" in parts]
-    test = [i for i, parts in enumerate(folders) if "test" in parts]
-    return (train, test) if train and test else (list(range(len(names))), None)
+
+def check_any(place: Place) -> None:
+    """Refuse a place without a single image. Raises UserError."""
+    if not place.names and not place.bad:
+        there = ", ".join(f"{count} {kind}" for kind, count in place.ignored.most_common(3))
+        looked = f"looked for {', '.join(SUFFIXES)}, also in subfolders"
+        raise UserError(f"{place.label}: holds no image", looked + (f"; there are {there}" if there else ""))
 
 
 def refusal(label: str, bad: Sequence[Bad], total: int) -> UserError:

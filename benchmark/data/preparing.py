@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark.data.decoding import RESIZERS, Shape
 from benchmark.data.names import EMBEDDED, PLACES, RECIPES, TORCHVISION, data_root, packed_place
+from benchmark.data.paths import name_of
 from benchmark.data.ticking import Tick
 from benchmark.errors import UserError, unknown_name
+
+if TYPE_CHECKING:
+    from benchmark.data.places import Place
 
 DEFAULT_SIZE = 256  # pixels, of a recipe
 
@@ -27,31 +32,52 @@ def prepare_packed(
     """Pack a recipe's images, or those of a folder or zip; return where, and what was packed."""
     from benchmark.data.checking import open_place
     from benchmark.data.packing import pack
-    from benchmark.data.places import split_rows
+    from benchmark.data.places import check_any
     from benchmark.data.recipes import RECIPES as KNOWN
     from benchmark.data.recipes import select
+    from benchmark.data.splits import split_by_folders
 
-    if shape.resize not in RESIZERS:
-        raise UserError(*unknown_name("--resize", shape.resize, RESIZERS))
+    _check_shape(shape)
     if what in KNOWN and source is None:
         recipe = KNOWN[what]
         raise UserError(
             f"{what}: name what to pack with --source PATH", f"{recipe.layout}; from {recipe.get}"
         )
+    if source is not None and Path(what).name != what:
+        raise UserError(f"'{what}' is no name for a pack", f"a word, or `bench data prepare {source}`")
     place = open_place(source or what)
-    split = select(what, place, any_count=any_count).split if what in KNOWN else split_rows
-    name = what if what in KNOWN or source else Path(place.label).stem
+    check_any(place)
+    decide = select(what, place, any_count=any_count).decide if what in KNOWN else split_by_folders
+    name = what if source is not None else _own_name(place)
     target = output or packed_place(name, shape.size or DEFAULT_SIZE)
-    about = pack(
-        place,
-        target,
-        shape,
-        split=split,
-        processes=processes,
-        skip_unusable=skip_unusable,
-        tick=tick,
-    )
+    try:
+        about = pack(
+            place,
+            target,
+            shape,
+            decide=decide,
+            processes=processes,
+            skip_unusable=skip_unusable,
+            tick=tick,
+        )
+    except OSError as error:
+        raise UserError(
+            f"{target}: cannot be written ({error.strerror or error})", "name another --output"
+        ) from error
     return target, about
+
+
+def _check_shape(shape: Shape) -> None:
+    if shape.resize is not None and shape.resize not in RESIZERS:
+        raise UserError(*unknown_name("--resize", shape.resize, RESIZERS))
+    if shape.channels not in (None, 1, 3):
+        raise UserError(f"--channels {shape.channels}: no such images", "1 grey, 3 colour")
+
+
+def _own_name(place: Place) -> str:
+    """Return a name that no other folder or zip shares, whatever it is called."""
+    label = place.label.encode("utf-8", "surrogateescape")
+    return f"{name_of(Path(place.label))}-{hashlib.sha256(label).hexdigest()[:8]}"
 
 
 def source_rows() -> list[tuple[str, str, str]]:
@@ -66,6 +92,7 @@ def source_rows() -> list[tuple[str, str, str]]:
         found = found or any(folder.glob(f"{name}*"))
         rows.append((name, known.about, str(folder) if found else "downloaded at first use"))
     for name, about in RECIPES.items():
-        packed = sorted(path.parent.name for path in root.glob(f"{name}-*/pack.json"))
+        found_packs = (path.parent.name for path in root.glob(f"{name}-*/pack.json"))
+        packed = sorted(pack for pack in found_packs if pack.removeprefix(f"{name}-").isdigit())
         rows.append((name, about, ", ".join(packed) or f"bench data prepare {name} --source PATH"))
     return rows + [(name, about, "") for name, about in PLACES.items()]

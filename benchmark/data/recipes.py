@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from benchmark.data.places import Place, split_rows
-from benchmark.errors import UserError
+import numpy as np
 
-Split = Callable[[list[str]], tuple[list[int], list[int] | None]]
+from benchmark.data.places import Place
+from benchmark.data.splits import Decide, Split, kind_of, split_by_folders
+from benchmark.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Recipe:
     counts: tuple[int, int]  # pool, held-out
     belongs: Callable[[PurePosixPath], bool]
     order: Callable[[str], object]
-    split: Split
+    decide: Decide
 
 
 def _number(name: str) -> int:
@@ -35,14 +37,15 @@ def _is_face(path: PurePosixPath) -> bool:
     return not other and _number(path.name) >= 0
 
 
-def _last_seventh(names: list[str]) -> tuple[list[int], list[int]]:
+def _last_seventh(names: Sequence[str]) -> Split:
     """Hold out the last seventh: images 60,000 to 69,999, FFHQ's own validation set, when all are there."""
-    first = len(names) - len(names) // 7
-    return list(range(first)), list(range(first, len(names)))
+    first, rows = len(names) - len(names) // 7, np.arange(len(names))
+    notes = (f"split: {first} first, {len(names) - first} last",)
+    return Split(rows[:first], rows[first:], rows[:0], notes)
 
 
 def _is_cat(path: PurePosixPath) -> bool:
-    return path.parent.name == "cat" and path.parent.parent.name in ("train", "test")
+    return path.parent.name == "cat" and bool(kind_of(path.parent.parent.name))
 
 
 RECIPES: dict[str, Recipe] = {
@@ -52,7 +55,7 @@ RECIPES: dict[str, Recipe] = {
         counts=(60_000, 10_000),
         belongs=_is_face,
         order=_number,
-        split=_last_seventh,
+        decide=_last_seventh,
     ),
     "afhqv2-cat": Recipe(
         get="github.com/clovaai/stargan-v2: bash download.sh afhq-v2-dataset (7 GB)",
@@ -60,7 +63,7 @@ RECIPES: dict[str, Recipe] = {
         counts=(5_065, 493),
         belongs=_is_cat,
         order=lambda name: PurePosixPath(name).parts,
-        split=split_rows,
+        decide=split_by_folders,
     ),
 }
 
@@ -69,11 +72,12 @@ def select(name: str, place: Place, *, any_count: bool) -> Recipe:
     """Keep the files of a place that belong to a set, in its order. Raises UserError for other counts."""
     recipe = RECIPES[name]
     kept = [one for one in place.names if recipe.belongs(PurePosixPath(one))]
-    place.ignored["images of other parts"] += len(place.names) - len(kept)
+    others = len(place.names) - len(kept)
+    place.ignored += Counter({"images of other parts": others})
     place.names = sorted(kept, key=recipe.order)  # type: ignore[arg-type]
-    pool, test = recipe.split(place.names)
-    found = len(pool), len(test or [])
-    if not any(found) or test is None or (found != recipe.counts and not any_count):
+    split = recipe.decide(place.names)
+    found = len(split.pool), 0 if split.heldout is None else len(split.heldout)
+    if 0 in found or (found != recipe.counts and not any_count):
         raise UserError(
             f"{place.label}: holds {found[0]:,} + {found[1]:,} images of {name}, "
             f"{recipe.counts[0]:,} + {recipe.counts[1]:,} are expected",

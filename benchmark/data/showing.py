@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.decoding import Images
@@ -32,6 +33,18 @@ def contact_sheet(dataset: Dataset) -> bytes:
     return buffer.getvalue()
 
 
+def _font(title: str) -> ImageFont.FreeTypeFont | None:
+    """Return a font for a title that Pillow's own cannot write; None: it can."""
+    if title.isascii():
+        return None
+    from benchmark.report.fonts import font_file_for, glyphs_remark
+
+    remark = glyphs_remark([title])
+    if remark is not None:
+        print(remark, file=sys.stderr)
+    return ImageFont.truetype(font_file_for(title), 12)
+
+
 def _panel(title: str, images: Images | Rows) -> Image.Image:
     count = min(len(images), _COLUMNS * _ROWS)
     chosen = images[np.unique(np.linspace(0, len(images) - 1, count).round().astype(np.int64))]
@@ -39,7 +52,7 @@ def _panel(title: str, images: Images | Rows) -> Image.Image:
     side = chosen.shape[1] * factor + _GAP
     rows = -(-len(chosen) // _COLUMNS)
     panel = Image.new("RGB", (_COLUMNS * side + _GAP, rows * side + _GAP + _TITLE), "white")
-    ImageDraw.Draw(panel).text((_GAP, _GAP), title, fill="black", font_size=12)
+    ImageDraw.Draw(panel).text((_GAP, _GAP), title, fill="black", font_size=12, font=_font(title))
     for i, pixels in enumerate(chosen):
         picture = Image.fromarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
         large = picture.resize((side - _GAP, side - _GAP), Image.Resampling.NEAREST)

@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmark.data.decoding import Images, Shape, UnusableImage, decode, fit
+from benchmark.data.decoding import Images, Shape, UnusableImage, decode, enlarged_to, fit
 from benchmark.data.loaded import Loaded
-from benchmark.data.places import SHOWN, SUFFIXES, Bad, Place, refusal, shown_name, split_rows
+from benchmark.data.places import SHOWN, Bad, Place, check_any, refusal, shown_name
+from benchmark.data.splits import Decide, split_by_folders
 from benchmark.errors import UserError
+
+NAME_A_SIZE = "name the size to bring them to, which crops and resizes: `size: 32`, or --size 32"
 
 
 def read_digits(size: int) -> Loaded:
@@ -28,26 +31,33 @@ def read_digits(size: int) -> Loaded:
     levels = (rows[:, :64].reshape(-1, 8, 8) * (255 / 16)).round().astype(np.uint8)
     resized = [Image.fromarray(d).resize((size, size), Image.Resampling.BILINEAR) for d in levels]
     images = np.stack([np.asarray(image) for image in resized])[..., None]
-    return Loaded(images, pool_labels=rows[:, 64].astype(np.int64), class_names=tuple("0123456789"))
+    labels, names = rows[:, 64].astype(np.int64), tuple("0123456789")
+    return Loaded(images, pool_labels=labels, class_names=names, notes=enlarged_note(levels, Shape(size)))
 
 
-def read_place(place: Place, shape: Shape) -> Loaded:
-    """Read every image of a folder or zip, split by train/ and test/ when both are there.
+def read_place(place: Place, shape: Shape, decide: Decide = split_by_folders) -> Loaded:
+    """Read every image of a place that is in a split; where there is none, all of them.
 
     Raises UserError that names what cannot be read (the first 20 and a count), or images that differ in size.
     """
-    if not place.names and not place.bad:
-        looked = f"looked for {', '.join(SUFFIXES)}, also in subfolders"
-        raise UserError(f"{place.label}: holds no image", f"{looked}{_also_there(place.ignored)}")
+    check_any(place)
+    split = decide(place.names)
     reading = _Reading(place, shape)
-    for name in place.names:
-        reading.add(name)
+    for row in split.used:
+        reading.add(place.names[row])
     images = reading.finish()
-    pool, test = split_rows(place.names)
-    notes = reading.notes()
-    if test is None:
-        return Loaded(np.stack(images), notes=notes)
-    return Loaded(np.stack([images[i] for i in pool]), np.stack([images[i] for i in test]), notes=notes)
+    notes = (*split.notes, *reading_notes(reading.traits, place.ignored))
+    split = split.of_used()
+    pool = np.stack([images[i] for i in split.pool])
+    if split.heldout is None:
+        return Loaded(pool, notes=notes)
+    return Loaded(pool, np.stack([images[i] for i in split.heldout]), notes=notes)
+
+
+def reading_notes(traits: Counter[str], ignored: Counter[str]) -> tuple[str, ...]:
+    """Say what was changed in reading and what was passed over."""
+    handled = [f"handled: {trait} ({count})" for trait, count in sorted(traits.items())]
+    return (*handled, *[f"passed over: {kind} ({count})" for kind, count in sorted(ignored.items())])
 
 
 class _Reading:
@@ -82,18 +92,12 @@ class _Reading:
             return [np.broadcast_to(image, (*image.shape[:2], 3)) for image in self.images]
         return self.images
 
-    def notes(self) -> tuple[str, ...]:
-        """Say what was passed over and what was changed."""
-        handled = [f"handled: {trait} ({count})" for trait, count in sorted(self.traits.items())]
-        passed = [f"passed over: {kind} ({count})" for kind, count in sorted(self.place.ignored.items())]
-        return (*handled, *passed)
-
 
 def check_one_size(label: str, sizes: dict[tuple[int, int], list[str]]) -> None:
     """Raise UserError unless all images have one square size; name those that differ from most."""
     usual = max(sizes, key=lambda size: len(sizes[size]))
     others = [(name, size) for size, names in sizes.items() if size != usual for name in names]
-    hint = "name the size to bring them to, e.g. `size: 32`; they are centre-cropped and resized"
+    hint = NAME_A_SIZE
     if others:
         listed = ", ".join(f"'{shown_name(name)}' is {w}x{h}" for name, (w, h) in others[:SHOWN])
         more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
@@ -103,6 +107,13 @@ def check_one_size(label: str, sizes: dict[tuple[int, int], list[str]]) -> None:
         raise UserError(f"{label}: images are {usual[0]}x{usual[1]}, not square", hint)
 
 
+def enlarged_note(images: Images, shape: Shape) -> tuple[str, ...]:
+    """Say that decoded images are enlarged, where they are."""
+    if shape.size is None or min(images.shape[1:3]) >= shape.size:
+        return ()
+    return reading_notes(Counter({enlarged_to(shape.size): len(images)}), Counter())
+
+
 def fit_arrays(images: Images, shape: Shape) -> Images:
     """Bring decoded images (N, H, W, C) to a shape, as if they had been files."""
     same_size = shape.size in (None, images.shape[1]) and images.shape[1] == images.shape[2]
@@ -110,8 +121,3 @@ def fit_arrays(images: Images, shape: Shape) -> Images:
         return images
     flat = images[..., 0] if images.shape[3] == 1 else images
     return np.stack([fit(Image.fromarray(image), shape) for image in flat])
-
-
-def _also_there(ignored: Counter[str]) -> str:
-    there = ", ".join(f"{count} {kind}" for kind, count in ignored.most_common(3))
-    return f"; there are {there}" if there else ""

@@ -12,12 +12,13 @@ Tick = Callable[[int, int], None]  # files done, files in all
 def ticking(what: str) -> Iterator[Tick]:
     """Show a bar on standard error, so that what a command prints can be piped."""
     # here, because processes that pack import this file and draw nothing
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    from benchmark.screen import console
+
+    screen = console(stderr=True)
+    columns = (TextColumn(what, markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task(what, total=None)
 
         def tick(done: int, total: int) -> None:

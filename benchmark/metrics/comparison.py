@@ -18,7 +18,7 @@ from benchmark.metrics.distances import (
 from benchmark.metrics.extrapolation import extrapolated_frechet
 from benchmark.metrics.features import Features, UncomputableScoreError, check_sets
 from benchmark.metrics.intervals import Estimate, Scored, combined, mean_scored
-from benchmark.metrics.manifold import Members, manifold_members
+from benchmark.metrics.manifold import LEAST, Members, manifold_members
 from benchmark.metrics.memorisation import (
     Nearness,
     authenticity,
@@ -110,7 +110,12 @@ class Comparison:
 
     @cached_property
     def _members(self) -> Members:
-        return manifold_members(*self._pair())
+        pair = self._pair()
+        if len(pair[0]) < LEAST:  # of the smaller set; the other may have more
+            raise UncomputableScoreError(
+                f"{len(pair[0])} images of each side are compared, at least {LEAST} are needed"
+            )
+        return manifold_members(*pair)
 
     @cached_property
     def _near(self) -> Nearness:

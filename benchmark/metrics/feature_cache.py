@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import filelock
@@ -48,6 +49,12 @@ class FeatureCache:
                 f"extractor '{self.extractor.name}' returned shape {features.shape} for {len(images)} images"
                 f"; expected ({len(images)}, features)"
             )
+        if not np.isfinite(features).all():
+            odd = int((~np.isfinite(features).all(1)).sum())
+            raise BenchError(
+                f"extractor '{self.extractor.name}' returned numbers that are not finite for {odd} of "
+                f"{len(images)} images; features must be finite"
+            )
         return features
 
     def real(self, images: Images) -> NDArray[np.float32]:
@@ -55,7 +62,8 @@ class FeatureCache:
         if self.folder is None or not len(images):
             return self.generated(images)
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{self.extractor.name}-{self._key(images)}.safetensors"
+        name = re.sub(r"[^\w-]+", "_", self.extractor.name)[:60]  # of the user's own, maybe
+        path = self.folder / f"{name}-{self._key(images)}.safetensors"
         with filelock.FileLock(path.with_suffix(".lock")):
             try:
                 return read_tensors(path)[0]["features"].numpy()

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmark.metrics.names import LEAST_HELDOUT
 from benchmark.metrics.probe import Probe, train_probe
 from benchmark.metrics.rounding import one_thread, plain_floats
 from pcvq2.tensor_file import RefusedFile, read_tensors, write_tensors
@@ -46,8 +47,9 @@ def build_judge(heldout: Tensor, space: AugmentationSpace, *, seed: int, folder:
     heldout: uint8 (N, C, H, W), real images no model was trained on. No probe is asked about an image it was
     trained on. Raises ValueError for fewer than four images.
     """
-    if len(heldout) < 4:
-        raise ValueError(f"leakage needs at least 4 held-out images, got {len(heldout)}")
+    least = LEAST_HELDOUT["leakage"]
+    if len(heldout) < least:
+        raise ValueError(f"leakage needs at least {least} held-out images, got {len(heldout)}")
     images = plain_floats(heldout)
     if folder is None:
         return _train(images, space, seed)
@@ -127,7 +129,9 @@ def _views(images: Tensor, space: AugmentationSpace, names: object, seed: int) -
 
 
 def _key(heldout: Tensor, space: AugmentationSpace, seed: int) -> str:
-    about = [VERSION, seed, dict(space.ranges), space.padding, list(heldout.shape)]
+    meant = space.resolved(heldout.shape[1])  # what it is of an old meaning is of an old judge
+    about = [VERSION, seed, meant.pop("ranges"), meant.pop("padding"), list(heldout.shape)]
+    about += [meant] if meant else []
     hashed = hashlib.sha256(json.dumps(about).encode())
     hashed.update(heldout.cpu().contiguous().numpy().tobytes())
     return hashed.hexdigest()[:24]

@@ -12,6 +12,8 @@ from benchmark.metrics.features import Features, UncomputableScoreError, check_f
 from benchmark.metrics.neighbours import nearest
 from benchmark.metrics.points import Points, blocks, lower_bounds, pairs_inside, prepare
 
+LEAST = 6  # images of each side, for the fifth neighbour
+
 
 class Manifold(NamedTuple):
     """The four scores of one pass."""

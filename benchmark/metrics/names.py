@@ -36,6 +36,10 @@ METRICS: dict[str, str] = {
 NOT_OF_SAMPLES = frozenset({"rfid", "fid_floor", "kid_floor"})  # the same whatever a model samples
 
 
+# held-out images without which a metric cannot be had at all; others are null then, with the reason
+LEAST_HELDOUT = {"leakage": 4}
+
+
 def check_metrics(names: Sequence[str] | None) -> tuple[str, ...]:
     """Return the names, all of METRICS for None; UserError with a suggestion for an unknown one."""
     if names is None:

@@ -15,7 +15,7 @@ _CLEAN = 0.25  # share of each training batch that is left as it is
 
 def events(space: AugmentationSpace) -> Tensor:
     """Say which operations happen or do not, instead of having a strength. (operations,) bool"""
-    return torch.tensor([OPERATIONS[name].unit.startswith("probability") for name in space.ranges])
+    return torch.tensor([OPERATIONS[name].kind == "event" for name in space.ranges])
 
 
 def amounts(space: AugmentationSpace, parameters: Tensor) -> Tensor:
@@ -29,7 +29,7 @@ def amounts(space: AugmentationSpace, parameters: Tensor) -> Tensor:
     for name in space.ranges:
         own = [by_name[c] for c in (OPERATIONS[name].parameters or (name,))]
         total = torch.stack(own).sum(0)
-        found.append(total if name == "rot90" else total / len(own))
+        found.append(total if OPERATIONS[name].kind == "event" else total / len(own))
     return torch.stack(found, 1)
 
 
@@ -85,9 +85,7 @@ def train_probe(images: Tensor, space: AugmentationSpace, seed: int) -> Probe:
         strengths = dict(
             zip(space.ranges, torch.rand(len(space.ranges), generator=generator).tolist(), strict=True)
         )
-        strengths = {
-            n: 1.0 if OPERATIONS[n].unit.startswith("probability") else s for n, s in strengths.items()
-        }
+        strengths = {n: 1.0 if OPERATIONS[n].kind == "event" else s for n, s in strengths.items()}
         drawn = space.draw_with_parameters(batch, strengths, probability=0.5, seed=seed + step)
         clean = (torch.rand(_BATCH, generator=generator) < _CLEAN).to(images.device)
         views = torch.where(clean[:, None, None, None], batch, drawn.images)

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from cleanfid.downloads_helper import inception_url
 
+from benchmark.data.names import home
 from benchmark.errors import UserError, unknown_name
+from pcvq2.scratch import draft_of
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,9 @@ class MissingWeights(UserError):
 
 def places() -> list[Path]:
     """Return the folders that are searched: $BENCH_WEIGHTS if it is set, then ~/.cache/bench/weights."""
-    home = Path.home() / ".cache" / "bench" / "weights"
+    cache = home() / ".cache" / "bench" / "weights"
     given = os.environ.get("BENCH_WEIGHTS")
-    return [Path(given).expanduser(), home] if given else [home]
+    return [Path(given).expanduser(), cache] if given else [cache]
 
 
 def find_weights(extractor: str) -> Path:
@@ -74,21 +76,18 @@ def download_weights(extractor: str) -> Path:
         return find_weights(extractor)
     except MissingWeights:
         file, target = WEIGHTS[extractor], places()[0] / WEIGHTS[extractor].name
-    scratch = target.with_name(f".{target.name}.{os.getpid()}.part")
     by_hand = f"download it by hand from {file.url} and put it into {target.parent}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        digest = _fetch(file.url, scratch)
-        if file.sha256 not in (None, digest):
-            raise UserError(
-                f"{file.name} from {file.url} has SHA-256 {digest}, not {file.sha256}", f"not kept; {by_hand}"
-            )
-        os.replace(scratch, target)
+        with draft_of(target) as draft:
+            digest = _fetch(file.url, draft)
+            if file.sha256 not in (None, digest):
+                problem = f"{file.name} from {file.url} has SHA-256 {digest}, not {file.sha256}"
+                raise UserError(problem, f"not kept; {by_hand}")
+            os.replace(draft, target)
         recorded_hash(target).write_text(f"{digest}  {target.name}\n")
     except OSError as error:  # URLError is one
         raise UserError(f"{file.name} cannot be fetched into {target.parent} ({error})", by_hand) from error
-    finally:
-        scratch.unlink(missing_ok=True)
     return target
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 from scipy.special import chdtri, ndtr, stdtrit
 
 from benchmark.errors import UserError
@@ -115,23 +115,22 @@ def needs(comparison: Comparison, key: str, effect: str, power: float) -> list[N
 def print_needs(found: list[Need], key: str, power: float, console: Console) -> None:
     """Print a row per comparison and how to read it."""
     title = f"seeds for {power:.0%} power in {score(key).title}"
-    table = Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     table.add_column("strategy", overflow="fold", min_width=20, max_width=24)
     for heading in ("pairs", "SD", "effect", "seeds", "if SD is high", "for a star"):
         table.add_column(heading, justify="right", no_wrap=True)
     block = None
     for need in found:
         if block != (block := (need.dataset, need.budget)):
-            table.add_row(f"[bold]{escape(need.dataset)}, {need.budget} images[/bold]")
+            table.add_row(Text(f"{need.dataset}, {need.budget} images", "bold"))
         counts = (_count(n) for n in (need.seeds, need.seeds_high, need.seeds_for_star))
         sizes = (f"{need.spread:.3g}", f"{need.effect:.3g}")
-        table.add_row(escape(need.strategy), str(need.n), *sizes, *counts)
+        table.add_row(need.strategy, str(need.n), *sizes, *counts)
     console.print(table)
     console.print(
         "seeds: for a paired 95 % interval without zero, if differences keep the SD recorded so far; if SD "
         "is high: at the upper end of its own 95 % interval, which few pairs leave wide; for a star: "
         "Holm-corrected sign-flip p at most 0.05 over the suite's comparisons.",
-        markup=False,
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from benchmark.errors import UserError
-from benchmark.report.loading import PlannedTrial, SuiteRecords
+from benchmark.report.loading import PlannedTrial, Record, SuiteRecords
 
 # Within a dataset these must agree, or the scores do not mean the same thing.
 PROTOCOL = (
@@ -17,16 +18,25 @@ PROTOCOL = (
     "references",
 )
 
+_SPACE = "augmentation space"
+
+
+def _space_of(record: Record) -> Any:
+    """Return what strategies drew from, with the versions of operations; None for one that draws nothing."""
+    trial = record.get("trial") or {}
+    return trial.get("space") or (trial.get("evaluation") or {}).get("leakage_space")
+
 
 def refuse_mixed_protocols(suite: SuiteRecords) -> None:
     """Raise `UserError` when finished records of a dataset differ in a protocol field; name it and trials."""
     for dataset in suite.datasets:
-        for field in PROTOCOL:
+        for field in (*PROTOCOL, _SPACE):
             groups: dict[str, list[PlannedTrial]] = {}
             for trial in sorted(suite.records):
-                if trial.dataset == dataset:
-                    value = json.dumps(suite.records[trial].get(field), sort_keys=True)
-                    groups.setdefault(value, []).append(trial)
+                record = suite.records[trial]
+                found = _space_of(record) if field == _SPACE else record.get(field)
+                if trial.dataset == dataset and (field != _SPACE or found is not None):
+                    groups.setdefault(json.dumps(found, sort_keys=True), []).append(trial)
             if len(groups) > 1:
                 raise _mixed(suite, dataset, field, groups)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from matplotlib.figure import Figure
 
+from benchmark.cores import usable_cores
 from benchmark.report.style import rendered
 
 Images = dict[str, bytes]  # by file type
@@ -26,7 +27,7 @@ def rendering(figures: Sequence[Figure]) -> Iterator[Callable[[], list[Images]]]
     which is when that is safe.
     """
     global _waiting
-    processes = min(os.cpu_count() or 1, _MOST, len(figures))
+    processes = min(usable_cores(), _MOST, len(figures))
     many = sum(len(figure.axes) for figure in figures) >= MANY
     if not many or processes < 2 or threading.active_count() > 1 or not hasattr(os, "fork"):
         images = [rendered(figure) for figure in figures]

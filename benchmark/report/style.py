@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import math
-from collections.abc import Sequence
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+
+from benchmark.report.fonts import FONT, families_for, glyphs_remark
 
 # Okabe & Ito (2008), *Color Universal Design*; yellow (faint on white) gives way to brown, black is softened.
 PALETTE = ("#333333", "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8C510A")
@@ -24,7 +29,7 @@ GREY, GRID = "#6B6B6B", "#E4E4E4"
 PNG_DPI = 150
 
 RC: Any = {
-    "font.family": "DejaVu Sans",
+    "font.family": FONT,
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.labelsize": 9,
@@ -78,9 +83,20 @@ def rows_phrase(budgets: Sequence[int]) -> str:
     return f"; {MOST_ROWS} of {len(budgets)} budgets" if len(budgets) > MOST_ROWS else ""
 
 
-def styled() -> Any:
-    """Return a context in which to make and render figures; it restores matplotlib's settings at its end."""
-    return matplotlib.rc_context(RC)
+@contextlib.contextmanager
+def styled(names: Iterable[str] = ()) -> Iterator[None]:
+    """Make and render figures inside; matplotlib's settings are restored at its end.
+
+    Characters of the given names that no font here has become boxes, which is said on standard error.
+    """
+    names = list(names)
+    families, _ = families_for(names)
+    remark = glyphs_remark(names)
+    if remark is not None:
+        print(remark, file=sys.stderr)
+    with matplotlib.rc_context(RC | {"font.family": families}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # once is enough
+        yield
 
 
 def rendered(figure: Figure) -> dict[str, bytes]:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from benchmark.report.formatting import decimals_for, decimals_of_differences, interval, number, shortened
 from benchmark.report.scores import HEADLINE
@@ -29,9 +29,7 @@ def print_table(summary: ReportSummary, console: Console) -> None:
         console.print(table)
     counts = f"{summary.done} done, {summary.failed} failed, {summary.missing} missing"
     console.print(counts)
-    console.print(
-        "n: seeds; pairs: seeds shared with the baseline; \\[ ]: 95 % Student-t interval over seeds."
-    )
+    console.print("n: seeds; pairs: seeds shared with the baseline; [ ]: 95 % Student-t interval over seeds.")
     if any(column.header == "near" for table in tables for column in table.columns):
         console.print("near: median distance of samples to the nearest training image; held-out images = 1.")
 
@@ -52,13 +50,11 @@ def _table(comparison: Comparison, dataset: str, keys: list[str]) -> Table:
     suite = comparison.suite
     record = protocol_record(suite, dataset)
     title = f"{dataset}: bits/dim on held-out images (lower is better); {features_phrase(record)}"
-    table = Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     table.add_column("strategy", overflow="fold", min_width=16, max_width=24)
     table.add_column("n", justify="right", no_wrap=True)
     table.add_column("bits/dim", justify="right", no_wrap=True)
-    table.add_column(
-        escape(f"difference to {shortened(str(suite.baseline), 12)}"), justify="right", no_wrap=True
-    )
+    table.add_column(f"difference to {shortened(str(suite.baseline), 12)}", justify="right", no_wrap=True)
     table.add_column("pairs", justify="right", no_wrap=True)
     for key in keys:
         table.add_column(_SAMPLES[key], justify="right", no_wrap=True)
@@ -70,15 +66,15 @@ def _table(comparison: Comparison, dataset: str, keys: list[str]) -> Table:
 def _add_budget(table: Table, comparison: Comparison, cells: list[Cell], keys: list[str]) -> None:
     decimals = decimals_of_differences(cell.difference(HEADLINE) for cell in cells)
     columns = [_means(cells, key) for key in keys]
-    table.add_row(f"[bold]{cells[0].budget} images[/bold]")
+    table.add_row(Text(f"{cells[0].budget} images", "bold"))
     for row, (cell, bits) in enumerate(zip(cells, _means(cells, HEADLINE), strict=True)):
         is_baseline = cell.strategy == comparison.suite.baseline
         paired = cell.difference(HEADLINE)
         table.add_row(
-            escape(cell.strategy),
+            cell.strategy,
             str(cell.done),
             bits,
-            "baseline" if is_baseline else escape(interval(paired, decimals)),
+            "baseline" if is_baseline else interval(paired, decimals),
             "" if is_baseline else str(paired.n),
             *(column[row] for column in columns),
             end_section=row == len(cells) - 1,

@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from benchmark.report.files import write_whole
@@ -125,13 +124,13 @@ def print_two_runs(runs: TwoRuns, console: Console) -> None:
     names = ("images", "strategy", "first", "second", "difference [95 %]", "pairs", "identical")
     for name in names:
         is_name = name == "strategy"
-        table.add_column(escape(name), justify="left" if is_name else "right", no_wrap=not is_name)
+        table.add_column(name, justify="left" if is_name else "right", no_wrap=not is_name)
     columns = dict(pairing_columns(runs.of(HEADLINE)))
     for row in zip(*(columns[name] for name in names), strict=True):
-        table.add_row(*(escape(text.strip("`")) for text in row))
+        table.add_row(*(text.strip("`") for text in row))
     console.print(table)
     for line in verdict_lines(runs):
-        console.print(line, markup=False)
+        console.print(line)
 
 
 def _fields(pairing: Pairing) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from matplotlib.figure import Figure
 from benchmark.report.budget_figure import budget_figure
 from benchmark.report.contact_sheet import contact_sheet, seen_views
 from benchmark.report.crosstalk_figure import crosstalk_figure
-from benchmark.report.files import write_whole
+from benchmark.report.files import file_stems, write_whole
+from benchmark.report.fonts import glyphs_remark
 from benchmark.report.latex import latex_text
 from benchmark.report.leakage_figure import leakage_figure
 from benchmark.report.loading import load_suite
@@ -55,9 +55,11 @@ def write_report(manifest_path: Path, runs: Path, output: Path) -> ReportSummary
         suite = load_suite(manifest_path, runs)
     refuse_mixed_protocols(suite)
     comparison = compare(suite)
-    notes: list[str] = []
+    names = [suite.title, *suite.datasets, *suite.strategies]
+    remark = glyphs_remark(names)
+    notes = [f"{remark[0].upper()}{remark[1:]}."] if remark else []
     blocks: list[Block] = []
-    with styled():
+    with styled(names):
         captions, figures = zip(*_figures(comparison, runs, notes, blocks), strict=True)
         with rendering(figures) as images:
             texts = {
@@ -106,7 +108,7 @@ def _figures(
 
     The images of a grid are also added to `blocks`, for the page.
     """
-    for dataset, stem in _stems(comparison.suite.datasets).items():
+    for dataset, stem in file_stems(comparison.suite.datasets).items():
         yield Caption(f"{stem}-budgets", f"{dataset}: {_BUDGETS}"), budget_figure(comparison, dataset)
         for name, text, draw, what in (
             ("leakage", _LEAKAGE, leakage_figure, "leakage"),
@@ -135,20 +137,6 @@ def _figures(
                 caption = Caption(f"{stem}-samples-{budget}", f"{title}: {_SAMPLES}", is_image_grid=True)
                 blocks.append(sample_block(title, found, comparison.suite.baseline))
                 yield caption, sample_figure(comparison, found, title)
-
-
-def _stems(datasets: list[str]) -> dict[str, str]:
-    """Return dataset -> file name part, distinct even where two names differ in odd characters only."""
-    stems: dict[str, str] = {}
-    for dataset in datasets:
-        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", dataset).strip("-.") or "dataset"
-        taken = set(stems.values())
-        stems[dataset] = next(
-            name
-            for i in range(1, len(datasets) + 1)
-            if (name := stem if i == 1 else f"{stem}-{i}") not in taken
-        )
-    return stems
 
 
 _BUDGETS = (

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
 from benchmark.data import Dataset, DatasetSpec, load_dataset
+from benchmark.data.inspecting import named_source
 from benchmark.errors import UserError
 from benchmark.metrics.extractor_base import Images
 
@@ -58,9 +58,7 @@ def plant(source: str) -> Planted:
 def _spec(source: str) -> DatasetSpec:
     if source == "digits":
         return DatasetSpec("digits", "digits", heldout=MOST)
-    path = Path(source).expanduser().resolve()
-    kind = "folder" if path.is_dir() else "zip"
-    return DatasetSpec(path.stem, f"{kind}:{path}")
+    return DatasetSpec(*named_source(source))
 
 
 def _modes(images: Images, labels: NDArray[np.int64] | None) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from benchmark.atomic import write_atomic
 from benchmark.metrics.extractor_base import Extractor
@@ -34,7 +34,7 @@ def run_selftest(
             extractor = _extractor(name, planted)
             if isinstance(extractor, str):
                 notes.append(extractor)
-                console.print(f"SKIPPED {extractor}", markup=False, soft_wrap=True)
+                console.print(f"SKIPPED {extractor}", soft_wrap=True)
                 continue
             accuracy = getattr(extractor, "accuracy", None)
             if accuracy is not None:
@@ -67,6 +67,6 @@ def _extractor(name: str, planted: Planted) -> Extractor | str:
 def _shown(checks: list[Check], console: Console) -> list[Check]:
     for c in checks:
         colour, word = ("green", "pass") if c.passed else ("red", "FAIL")
-        about = escape(f"{c.dataset} {c.extractor}, {c.case}: {c.expectation}: {c.numbers} (n = {c.images})")
-        console.print(f"[{colour}]{word}[/{colour}] {about}", soft_wrap=True, highlight=False)
+        about = f" {c.dataset} {c.extractor}, {c.case}: {c.expectation}: {c.numbers} (n = {c.images})"
+        console.print(Text.assemble((word, colour), about), soft_wrap=True)
     return checks

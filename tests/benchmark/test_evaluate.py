@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 
 from benchmark import cli
 from benchmark.errors import UserError
-from benchmark.evaluate import Places, evaluate
+from benchmark.evaluate import Places, evaluate, score_table
 from benchmark.metrics.names import METRICS
 
 DIGITS = (load_digits().images * 15).astype(np.uint8).repeat(2, 1).repeat(2, 2)  # (1797, 16, 16)
@@ -77,7 +77,7 @@ def test_a_copycat_is_caught_in_folders_too(tmp_path):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda p: p / "nothing", "no such folder or zip"),
+        (lambda p: p / "nothing", "no such folder or file"),
         (lambda p: put(p / "empty", DIGITS[:0]), "holds no image"),
         (lambda p: put(p / "one", DIGITS[:1]), "holds 1 image"),
         (lambda p: put(p / "small", DIGITS[:9, :8, :8]), "images of 8x8 pixels, those in"),
@@ -102,10 +102,43 @@ def test_unreadable_images_splits_and_tiny_ones_are_refused(tmp_path):
     (tmp_path / "split").mkdir()
     put(tmp_path / "split" / "train", DIGITS[:3])
     put(tmp_path / "split" / "test", DIGITS[:3])
-    with pytest.raises(UserError, match="holds train/ and test/"):
+    with pytest.raises(UserError, match="holds 3 under train/, 3 under test/"):
         evaluate(Places(real, tmp_path / "split"))
     tiny = put(tmp_path / "tiny", DIGITS[:9, :4, :4])
     with pytest.raises(UserError, match="at least 8 a side"):
         evaluate(Places(tiny, tiny))
     with pytest.raises(UserError, match="extractor 'randon' is unknown"):
         evaluate(Places(real, real), extractor="randon")
+
+
+def test_unequal_numbers_are_said_and_reasons_count_what_is_compared(tmp_path, capsys):
+    real, fake = put(tmp_path / "real", DIGITS[:120]), put(tmp_path / "fake", DIGITS[120:270])
+    table = score_table(evaluate(Places(real, fake), extractor="pixels"))
+    assert table.title == "150 fake against 120 real images, pixels; scores compare 120 of each"
+    few = put(tmp_path / "few", DIGITS[300:302])
+    scores = evaluate(Places(real, few), extractor="pixels")
+    assert scores["recall_null_reason"] == "2 images of each side are compared, at least 6 are needed"
+    assert score_table(scores).title.endswith("scores compare 2 of each")
+    same = put(tmp_path / "same", DIGITS[400:520])
+    assert "compare" not in str(score_table(evaluate(Places(real, same), extractor="pixels")).title)
+
+
+def test_hints_of_eval_name_no_setting_that_it_has_not(tmp_path):
+    real = put(tmp_path / "real", DIGITS[:20])
+    mixed = put(tmp_path / "mixed", DIGITS[:20])
+    Image.fromarray(DIGITS[0, :8, :8]).save(mixed / "small.png")
+    np.savez(tmp_path / "wide.npz", DIGITS[:20, :8])
+    for place in (mixed, tmp_path / "wide.npz"):
+        with pytest.raises(UserError) as caught:
+            evaluate(Places(real, place))
+        assert "one square size" in caught.value.hint
+        assert "size:" not in caught.value.hint
+
+
+def test_arrays_are_scored_like_the_files_they_hold(tmp_path):
+    real, fake = put(tmp_path / "real", DIGITS[:60]), put(tmp_path / "fake", DIGITS[60:120])
+    np.savez(tmp_path / "fake.npz", DIGITS[60:120])
+    folder, archive = (
+        evaluate(Places(real, place), extractor="pixels") for place in (fake, tmp_path / "fake.npz")
+    )
+    assert {key for key in folder if folder[key] != archive[key]} == {"fake"}

@@ -171,7 +171,7 @@ def test_scores_without_a_value_are_null_with_a_reason():
     scores = score_with("random", sets, seed=0)
     assert scores["fid"] > 0
     assert scores["recall"] is None
-    assert scores["recall_null_reason"] == "real has 3 images, at least 6 are needed"
+    assert scores["recall_null_reason"] == "3 images of each side are compared, at least 6 are needed"
     assert scores["rfid"] is None
     assert "0 images" in scores["rfid_null_reason"]
     assert "held-out" in scores["nearest_training_ratio_null_reason"]

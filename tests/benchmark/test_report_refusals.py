@@ -38,6 +38,22 @@ def test_mixed_protocols_are_refused_by_name(tmp_path: Path, field: str, value: 
     assert "phased, seed 1" in message
 
 
+def test_numbers_of_two_meanings_of_an_operation_are_never_mixed(tmp_path: Path) -> None:
+    odd = only(strategy="phased", seed=1)
+    old = {"ranges": {"contrast": 0.2}, "padding": "reflection"}
+    new = old | {"contrast_about": "grey", "operations": {"contrast": 2}}
+
+    def made(record: Record) -> Record:
+        space = None if record["strategy"] == "none" else old if odd(record) else new
+        return record | {"trial": record["trial"] | {"space": space}}
+
+    message = refusal(write_suite(tmp_path / "mixed", change=made)).message
+    assert "differ in augmentation space" in message
+    assert '"operations": {"contrast": 2}' in message
+    assert "phased, seed 1" in message
+    readme_of(write_suite(tmp_path / "alike", change=lambda r: r | {"trial": r["trial"] | {"space": new}}))
+
+
 def test_newer_records_are_named_and_the_others_shown(tmp_path: Path) -> None:
     odd = only(strategy="phased", seed=1)
     newer = {"schema_version": 2}

@@ -61,7 +61,7 @@ def test_any_end_of_line_and_a_byte_order_mark_are_read(tmp_path: Path, text: st
         ("a: 1\nb: !!bool x\n", 2, "'x' is not a truth value"),
         ("a: 1\nb: .inf\n", 2, "infinite"),
         ("a: 1\nb: 0x" + "f" * 6000 + "\n", 2, "too large a number"),
-        ('a: 1\nb: "\\ud800"\n', 2, "a character that cannot be written"),
+        ('a: 1\nb: "\\ud800"\n', 2, "a character that cannot be printed"),
         ("a: 1\nb: \x07\n", 2, "may not stand in YAML"),
         ("a: 1\n---\nb: 1\n", 2, "another document"),
         ("a: 1\nb:\tc\n", 2, "tabs do not"),

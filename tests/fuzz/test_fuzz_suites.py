@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from benchmark.data import dataset as datasets
 from benchmark.data.sources import read_digits
-from benchmark.errors import UserError
+from benchmark.errors import UserError, is_one_line
 from benchmark.plan import plan_trials
 from benchmark.suite import load_suite
 from benchmark.yaml_file import read_yaml
@@ -91,7 +91,7 @@ def check_suite_file(path: Path, content: bytes) -> None:
     assert trials
     for trial in trials[:20]:
         assert re.fullmatch("[0-9a-f]{16}", trial.id)
-        assert trial.title.isprintable()
+        assert is_one_line(trial.title)
         json.dumps(trial.resolved(), allow_nan=False)
 
 

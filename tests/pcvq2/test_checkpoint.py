@@ -19,9 +19,18 @@ from torch import Tensor, nn
 
 from pcvq2 import PCVQ2, FitLog, NonFiniteLoss, PCVQ2Config, PriorConfig, StageConfig, VQVAE2Config
 from pcvq2.checkpoint import Checkpoint
+from pcvq2.scratch import draft_of, sweep
 from pcvq2.tensor_file import RefusedFile, read_tensors, write_tensors
 from pcvq2.training import Optimiser
 
+WRITER = """
+import sys, time
+from pathlib import Path
+from pcvq2.scratch import draft_of
+with draft_of(Path(sys.argv[1])) as draft:
+    print(draft.name, flush=True)
+    time.sleep(600)
+"""
 STEPS = 6
 CONFIG = PCVQ2Config(
     size=16,
@@ -347,12 +356,44 @@ def test_a_full_disk_costs_the_checkpoint_not_the_run(
 
 
 def test_what_a_killed_writer_left_is_swept_and_a_living_one_is_left_alone(tmp_path: Path) -> None:
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    for pid in (dead.pid, os.getppid()):
-        (tmp_path / f".file.{pid}.part").touch()
+    dead = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(tmp_path / "file")], stdout=subprocess.PIPE, text=True
+    )
+    assert dead.stdout is not None
+    left = dead.stdout.readline().strip()
+    with draft_of(tmp_path / "file") as held:
+        write_tensors({"a": torch.zeros(2)}, tmp_path / "file", {})
+        assert names(tmp_path) == sorted([left, held.name, "file"])  # both writers live
+        dead.kill()
+        dead.wait()
+        write_tensors({"a": torch.zeros(2)}, tmp_path / "file", {})
+        assert names(tmp_path) == [held.name, "file"]
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_draft_stays_held_while_tensors_are_written_into_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def fsync(handle: int) -> None:
+        sweep(tmp_path)  # as another run would, at the worst moment
+        seen.extend(names(tmp_path))
+
+    monkeypatch.setattr(os, "fsync", fsync)
     write_tensors({"a": torch.zeros(2)}, tmp_path / "file", {})
-    assert names(tmp_path) == [f".file.{os.getppid()}.part", "file"]
+    assert seen[0].startswith(".file.")
+    assert names(tmp_path) == ["file"]
+
+
+def test_without_locks_nothing_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> None:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", none)
+    (tmp_path / ".file.0123.part").touch()
+    write_tensors({"a": torch.zeros(2)}, tmp_path / "file", {})
+    assert names(tmp_path) == [".file.0123.part", "file"]
 
 
 def test_times_add_up_over_interruptions(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import torch
 from strategies import AugmentationSpace, Choice, Likelihoods, StepContext, Strategy, Uniform, View
 from strategies.adaptive import Adaptive
 from strategies.annealed import Annealed
+from strategies.answers import probability_of, strengths_of
 from strategies.checks import StrategyError, check_strategy
 from strategies.conditional import Conditional
 from strategies.constant import Constant
@@ -193,6 +194,37 @@ def test_the_smallest_plugin_passes_the_battery() -> None:
     assert name_of(Cosine) == "cosine"
 
 
+class NearlyPlain(Cosine):
+    """Answers in NumPy's and torch's numbers, as code that computes with them does."""
+
+    validation_share = np.float32(0.2)  # type: ignore[assignment]
+    seen: object = 0.0
+
+    def strength(self, progress: float) -> float:
+        return torch.tensor(1 - progress)  # type: ignore[return-value]
+
+    def probability(self, progress: float) -> float:
+        return np.float64(0.5) if progress < 0.5 else True
+
+    def observe(self, likelihoods: Likelihoods) -> None:
+        self.seen = (torch.tensor(likelihoods.progress), np.int64(2))
+
+    def state_dict(self) -> dict[str, object]:
+        return {"seen": self.seen}
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        self.seen = state["seen"]
+
+
+def test_numbers_of_numpy_and_torch_are_taken_as_plain_ones() -> None:
+    check_strategy(NearlyPlain)
+    strategy = NearlyPlain()
+    found = strengths_of(strategy, 0.5, SPACE)
+    assert found == dict.fromkeys(SPACE.ranges, 0.5)
+    assert {type(value) for value in found.values()} == {float}
+    assert type(probability_of(strategy, 0.9)) is float
+
+
 class TooStrong(Cosine):
     def strength(self, progress: float) -> float:
         return 1.5
@@ -239,6 +271,115 @@ class Labels(Conditional):
         return View(super().augment(images, context).images, torch.ones(len(images), dtype=torch.int64))
 
 
+class Untold(Cosine):
+    def augment(self, images: torch.Tensor, context: StepContext) -> View:
+        return View(images, torch.zeros(len(images), 2))
+
+
+class ToldNan(Conditional):
+    def augment(self, images: torch.Tensor, context: StepContext) -> View:
+        view = super().augment(images, context)
+        assert view.condition is not None
+        return View(view.images, view.condition * torch.nan)
+
+
+class ToldWords(Conditional):
+    def augment(self, images: torch.Tensor, context: StepContext) -> View:
+        return View(images, ["flipped"] * len(images))  # type: ignore[arg-type]
+
+
+class SaysNothing(Conditional):
+    def augment(self, images: torch.Tensor, context: StepContext) -> View:
+        return View(super().augment(images, context).images)
+
+
+class Elsewhere(Cosine):
+    def augment(self, images: torch.Tensor, context: StepContext) -> View:
+        return View(images.to("meta"))
+
+
+class Learning(Cosine):
+    def augment(self, images: torch.Tensor, context: StepContext) -> View:
+        return View(images * torch.ones(1, requires_grad=True))
+
+
+class Nan(Cosine):
+    def augment(self, images: torch.Tensor, context: StepContext) -> View:
+        return View(images * torch.nan)
+
+
+class Bytes(Cosine):
+    def augment(self, images: torch.Tensor, context: StepContext) -> View:
+        return View((images * 255).to(torch.uint8))
+
+
+class Crashing(Cosine):
+    def augment(self, images: torch.Tensor, context: StepContext) -> View:
+        raise KeyError("no")
+
+
+class Observing(Cosine):
+    """Divides by what was learned, which is nothing at the beginning."""
+
+    gap: object = 0.0
+
+    def observe(self, likelihoods: Likelihoods) -> None:
+        learned = likelihoods.rate_unigram - likelihoods.rate_train
+        self.gap = (likelihoods.rate_validation - likelihoods.rate_train) / learned
+
+    def state_dict(self) -> dict[str, object]:
+        return {"gap": self.gap}
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        self.gap = state["gap"]
+
+
+class NanState(Observing):
+    def observe(self, likelihoods: Likelihoods) -> None:
+        self.gap = math.nan
+
+
+class TensorState(Observing):
+    def observe(self, likelihoods: Likelihoods) -> None:
+        self.gap = torch.ones(3)
+
+
+class Drifting(Observing):
+    """Leaves [0, 1] where the prior is better on what it has not seen."""
+
+    def observe(self, likelihoods: Likelihoods) -> None:
+        self.gap = likelihoods.rate_validation - likelihoods.rate_train
+
+    def strength(self, progress: float) -> float:
+        return float(self.gap)  # type: ignore[arg-type]
+
+
+class NanStrength(Cosine):
+    def strength(self, progress: float) -> float:
+        return math.nan
+
+
+class WordStrength(Cosine):
+    def strength(self, progress: float) -> float:
+        return "0.5"  # type: ignore[return-value]
+
+
+class ManyStrengths(Cosine):
+    def strength(self, progress: float) -> float:
+        return torch.ones(4) * progress  # type: ignore[return-value]
+
+
+class Misspelt(Cosine):
+    def operation_strengths(self, progress: float, space: AugmentationSpace) -> dict[str, float]:
+        return {"rotate": 0.5}
+
+
+class TunedToTensors(Constant):
+    @classmethod
+    def from_tuned(cls, values: object) -> dict[str, object]:
+        return {"strength": torch.ones(2)}
+
+
 class Shrinking(Cosine):
     def augment(self, images: torch.Tensor, context: StepContext) -> View:
         return View(images[:, :, ::2])
@@ -268,6 +409,24 @@ class HiddenFlip(NoAugmentation):
         (Labels, "condition is finite float32"),
         (Shrinking, "keep the shape"),
         (Forgetful, "load_state_dict restores"),
+        (Untold, "a strategy that tells one names its size"),
+        (ToldNan, "condition is finite float32 .* got nan or infinity"),
+        (ToldWords, r"condition is finite float32 .* got \['flipped'"),
+        (SaysNothing, "condition 0 means the identity"),
+        (Elsewhere, "images' device cpu, got meta"),
+        (Learning, "carry no gradient"),
+        (Nan, r"views stay in \[0, 1\], these go from nan"),
+        (Bytes, r"float32 in \[0, 1\], got torch.uint8"),
+        (Crashing, "augment is answered; it raises KeyError: 'no'"),
+        (Observing, "observe.* is answered; it raises ZeroDivisionError"),
+        (NanState, r"state_dict is plain JSON .*\['gap'\] must be a finite number, got nan"),
+        (TensorState, r"state_dict is plain JSON .*\['gap'\] is tensor"),
+        (Drifting, "strength lies in .* got -0.1"),
+        (NanStrength, r"strength lies in \[0, 1\]; at progress 0: .* got nan"),
+        (WordStrength, r"got '0.5' \(str\)"),
+        (ManyStrengths, r"got tensor\(\[0., 0., 0., 0.\]\) \(Tensor\)"),
+        (Misspelt, "names operations of the space .*, not 'rotate'"),
+        (TunedToTensors, r"from_tuned\(\)\['strength'\] is tensor"),
         (HiddenFlip, "identity"),
     ],
 )
@@ -343,8 +502,24 @@ def test_the_battery_catches_a_bad_declaration(broken: type[Strategy], rule: str
 
 @pytest.mark.parametrize(
     "make",
-    [lambda: Uniform(1.0, 1.0), lambda: Uniform(0.0, 1.0, log=True), lambda: Choice((1.0, 1.0))],
+    [
+        lambda: Uniform(1.0, 1.0),
+        lambda: Uniform(0.0, 1.0, log=True),
+        lambda: Choice((1.0, 1.0)),
+        lambda: Uniform(0.0, math.inf),
+        lambda: Uniform(0.0, math.nan),
+        lambda: Uniform("0", 1.0),  # type: ignore[arg-type]
+        lambda: Uniform(0.0, 1.0, start=math.nan),
+        lambda: Choice((0.5, math.nan)),
+        lambda: Choice(([1.0], [0.5])),  # type: ignore[arg-type]
+    ],
 )
 def test_an_empty_range_is_refused(make: Callable[[], object]) -> None:
-    with pytest.raises(ValueError, match=r"must|needs"):
+    with pytest.raises(ValueError, match=r"must|needs|a choice is of"):
         make()
+
+
+def test_ends_of_numpy_and_torch_are_taken_as_plain_ones() -> None:
+    domain = Uniform(np.float64(0.1), torch.tensor(0.5))  # type: ignore[arg-type]
+    assert (type(domain.low), type(domain.high)) == (float, float)
+    assert Choice((np.int64(1), np.float32(0.5))).ends == (1, 0.5)  # type: ignore[arg-type]
