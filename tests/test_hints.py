@@ -19,7 +19,8 @@ PAGES = [
     ROOT / "README.md",
     *sorted(page for package in PACKAGES for page in (ROOT / package).rglob("README.md")),
 ]
-FOREIGN = {"--logdir", "--head", "--images", "--pyargs"}  # of tensorboard, Ray, FFHQ's downloader, pytest
+# of tensorboard, Ray, FFHQ's downloader and pytest
+FOREIGN = {"--logdir", "--head", "--skip-version-check", "--images", "--pyargs"}
 NO_MESSAGES = ("benchmark/environment.py", "benchmark/report/page/")  # git's options, names of CSS
 AFTER_BENCH = {"that", "on", "is", "itself"}  # words that follow the product's name in a sentence
 
@@ -41,7 +42,7 @@ def commands() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
 
     def visit(command: object, name: str) -> None:
-        found[name] = {option for parameter in command.params for option in parameter.opts}
+        found[name] = {"--help"} | {option for parameter in command.params for option in parameter.opts}
         for word, inner in getattr(command, "commands", {}).items():
             visit(inner, f"{name} {word}".strip())
 

@@ -41,7 +41,7 @@ def complaint(path: Path, text: str) -> str:
         ("size: 16", "size: '16'", 2, "a whole number is expected"),
         ("name: digits,", '"name": "a\\nb",', 2, "it cannot be printed"),
         ("name: digits,", f"name: {'x' * 200},", 2, "at most 100 characters"),
-        ("  - none\n", "  name: none\n", 5, "not valid YAML"),
+        ("  - none\n", "  name: none\n", 7, "not valid YAML"),
         (
             "- none",
             "- none\n  - {name: none, label: x, training: {validation_share: true}}",
@@ -65,7 +65,7 @@ def complaint(path: Path, text: str) -> str:
         ("steps: 6, batch: 8}", "steps: six, batch: 8}", 14, "steps must be a whole number, got 'six'"),
         ("steps: 6, batch: 8}", "steps: 6, polyak: 1}", 14, "polyak must lie in [0, 1)"),
         ("steps: 6, batch: 8}", "steps: 6, compile: 1}", 14, "compile must be true or false"),
-        ("metrics: [fid,", "metrics: fid #", 17, "a list is expected"),
+        ("metrics: [fid,", "metrics: fid} #", 17, "a list is expected"),
         ("budgets: [20]", "budgets: [0]", 3, "greater than or equal to 2"),
         ("budgets: [20]", "budgets: [20, 9000]", 3, "larger than dataset 'digits'"),
         ("budgets: [20]", "budgets: [20, 20]", 3, "stands twice"),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from benchmark.data import Dataset, DatasetSpec, load_dataset
 from benchmark.errors import UserError
@@ -24,6 +24,9 @@ def cases(share: float) -> Callable[[Any], Any]:
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate]
+        if TOTAL <= 200
+        else [Phase.generate, Phase.shrink],  # shrinking takes minutes
     )
 
 
