@@ -44,7 +44,7 @@ def choose_strategy(
         raise suite.error(location, *unknown_name("strategy", name, known_strategies()))
     try:
         strategy = find_strategy(name)
-    except Exception as error:  # a plugin's file may raise anything at import
+    except (Exception, SystemExit) as error:  # a plugin's file may raise anything at import
         raise suite.error(
             location,
             f"strategy '{entry.name}' cannot be loaded",
@@ -55,7 +55,7 @@ def choose_strategy(
     choice = StrategyChoice(entry.shown, name, parameters, tuple(dict.fromkeys(entry.stages)), digest)
     try:
         check_schedule(choice.make(), space)
-    except Exception as error:  # a plugin may raise anything
+    except (Exception, SystemExit) as error:  # a plugin may raise anything
         expected = isinstance(error, ValueError | StrategyError | NotImplementedError)
         why = said(error).partition(": ")[2] if expected else said(error)
         raise suite.error(location, f"strategy '{entry.name}' refuses its parameters", why) from error
