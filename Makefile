@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint format speed faults clean
+.PHONY: demo test fuzz lint format speed faults clean
 
 demo: .venv/installed
 	$(BIN)/bench run suites/limited_data.yaml
@@ -11,6 +11,10 @@ demo: .venv/installed
 
 test: .venv/installed-for-tests
 	$(BIN)/pytest -n 2
+
+# what `make test` does with 200 generated cases, with 2,000: some minutes
+fuzz: .venv/installed-for-tests
+	BENCH_FUZZ_CASES=2000 $(BIN)/pytest -m slow tests/fuzz
 
 lint: .venv/installed-for-tests
 	$(BIN)/ruff format --check .

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import errno
+import reprlib
 import unicodedata
 from collections.abc import Iterable, Iterator
 
@@ -76,12 +77,34 @@ class Problems:
             raise UserErrors(self.errors)
 
 
+def shown(value: object, most: int = 80, *, quote: bool = True) -> str:
+    """Write a value of the user's on one line: what cannot be printed escaped, what is long cut.
+
+    Words stand in single quotes, unless `quote` is off.
+    """
+    text = value if isinstance(value, str) else str(value) if not quote else _bounded(value)
+    if len(text) > most:
+        text = f"{text[: most - 4]} ..."
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return f"'{line}'" if quote and isinstance(value, str) else line
+
+
+def _bounded(value: object) -> str:
+    """Return a value as a file writes it; its depth and length are bounded before it is written."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    brief = reprlib.Repr()
+    brief.maxstring = brief.maxother = brief.maxlong = 60
+    return brief.repr(value)
+
+
 def unknown_name(kind: str, got: str, known: Iterable[str]) -> tuple[str, str]:
     """Say that a name is unknown: (what was got, did-you-mean and the known names)."""
     names = sorted(known)
-    close = difflib.get_close_matches(got, names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(got[:200], names, n=1, cutoff=0.5)
     meant = f"Did you mean '{close[0]}'? " if close else ""
-    return f"{kind} '{got}' is unknown", f"{meant}Known: {', '.join(names)}"
+    listed = ", ".join(shown(name, quote=False) for name in names)
+    return f"{kind} {shown(got)} is unknown", f"{meant}Known: {listed}"
 
 
 def is_one_line(name: str) -> bool:

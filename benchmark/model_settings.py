@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from benchmark.data import Dataset
-from benchmark.suite import Suite
+from benchmark.errors import shown, unknown_name
+from benchmark.suite import DEFAULT_PRESET, Suite
 from benchmark.yaml_file import Location
 from pcvq2.config import PCVQ2Config, override, preset
 
@@ -18,15 +19,13 @@ def model_config(suite: Suite, index: int, dataset: Dataset) -> PCVQ2Config:
     """
     settings = suite.settings
     entry = settings.strategies[index]
-    name = entry.model.preset or settings.model.preset
+    name = entry.model.preset or settings.model.preset or DEFAULT_PRESET
     layers: list[tuple[Location, Any, Any]] = [
         ((), settings.model, settings.training),
         (("strategies", index), entry.model, entry.training),
     ]
     try:
-        config = preset(str(name), size=dataset.size, channels=dataset.channels)
-    except KeyError as error:
-        raise suite.error(("strategies", index), str(error.args[0]), "see README, section Models") from error
+        config = preset(name, size=dataset.size, channels=dataset.channels)
     except ValueError as error:
         raise suite.error(
             ("datasets",), str(error), f"preset '{name}' does not fit this image size"
@@ -38,15 +37,27 @@ def model_config(suite: Suite, index: int, dataset: Dataset) -> PCVQ2Config:
             ("training", "codes", "codes_stage", training.codes),
             ("training", "prior", "prior_stage", training.prior),
         ):
-            try:
-                config = override(config, part, values)
-            except (KeyError, ValueError, TypeError) as error:
-                message = str(error.args[0] if error.args else error)
-                raise suite.error(
-                    (*prefix, group, key, *list(values)[:1]),
-                    f"{group}.{key}: {message}",
-                    "see pcvq2/config.py",
-                ) from error
+            for field_name, value in values.items():
+                location = (*prefix, group, key, field_name)
+                config = _changed(suite, location, config, (part, field_name, value))
         if training.selection is not None:
             config = replace(config, selection=training.selection)
     return config
+
+
+def _changed(
+    suite: Suite, location: Location, config: PCVQ2Config, change: tuple[str, str, Any]
+) -> PCVQ2Config:
+    """Return a configuration with one field changed. Raises UserError at the line of the field."""
+    part, name, value = change
+    current = getattr(config, part)
+    known = [field.name for field in fields(current)]
+    group = ".".join(str(word) for word in location[-3:-1])
+    if name not in known:
+        raise suite.error(location, *unknown_name(f"key of {group}", name, known))
+    try:
+        return override(config, part, {name: value})
+    except (ValueError, TypeError) as error:
+        usual = f"the preset has {getattr(current, name)}"
+        said = shown(str(error), 300, quote=False)
+        raise suite.error(location, f"{group}.{name}: {said}", usual) from error

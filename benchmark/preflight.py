@@ -55,7 +55,7 @@ def _check_views(suite: Suite, trial: Trial) -> None:
     try:
         for stage in choice.stages:
             check_view(choice.make, trial.model.channels, stage, trial.space)
-    except Exception as error:  # a plugin may raise anything
+    except (Exception, SystemExit) as error:  # a plugin may raise anything
         why = said(error).removeprefix("StrategyError: ")
         message = f"strategy '{choice.label}' cannot augment a batch"
         raise suite.error(_place(suite, trial), message, why) from error

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from benchmark.errors import unknown_name
+from benchmark.errors import shown, unknown_name
 from benchmark.suite import Suite
 from benchmark.yaml_file import Location
 from strategies import OPERATIONS, AugmentationSpace
-from strategies.answers import shown
 from strategies.space import SETTINGS
 from strategies.spaces import NAMED_SPACES
 
@@ -24,10 +23,9 @@ def resolve_space(suite: Suite) -> AugmentationSpace:
     if isinstance(written, str):
         return _named(suite, written, ("augmentation_space",))
     values: dict[str, Any] = dict(written)
-    name = values.pop("from", None)
     base = AugmentationSpace()
-    if name is not None:
-        base = _named(suite, str(name), ("augmentation_space", "from"))
+    if "from" in values:
+        base = _named(suite, str(values.pop("from")), ("augmentation_space", "from"))
     settings = {key: values.pop(key) for key in SETTINGS if key in values}
     for key, value in settings.items():
         if value not in SETTINGS[key]:

@@ -73,7 +73,7 @@ def choose_strategy(
     choice = StrategyChoice(entry.shown, code, parameters, tuple(dict.fromkeys(entry.stages)), others)
     try:
         check_schedule(choice.make(), space)
-    except Exception as error:  # a plugin may raise anything
+    except (Exception, SystemExit) as error:  # a plugin may raise anything
         expected = isinstance(error, ValueError | StrategyError | NotImplementedError)
         why = said(error).partition(": ")[2] if expected else said(error)
         raise suite.error(location, f"strategy '{entry.name}' refuses its parameters", why) from error
@@ -89,7 +89,7 @@ def found_code(suite: Suite, index: int, name: str) -> Code:
         raise suite.error(("strategies", index), *unknown_name("strategy", name, registered()))
     try:
         return code_of(name, suite.file.path.parent)
-    except Exception as error:  # a plugin's file may raise anything at import
+    except (Exception, SystemExit) as error:  # a plugin's file may raise anything at import
         raise suite.error(
             ("strategies", index), f"strategy '{name}' cannot be loaded", said(error)
         ) from error

@@ -6,16 +6,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from benchmark.data.names import NAMED_SOURCES
-from benchmark.errors import UserError, is_one_line, unknown_name
-from benchmark.metrics.extractors import EXTRACTORS
-from benchmark.metrics.names import METRICS, NOT_OF_SAMPLES
+from benchmark.errors import UserError, shown, unknown_name
+from benchmark.metrics.names import METRICS
 from benchmark.naming import place_name, suite_name
+from benchmark.suite_checks import check_suite
+from benchmark.values import Name, Number, Source, Whole, allowed, as_whole, one_line
 from benchmark.yaml_file import Location, YamlFile, read_yaml
-from pcvq2.config import PRESETS
-from strategies.plugin import shown_name, split_name
+from strategies.plugin import shown_name
+
+DEFAULT_PRESET = "tiny"  # of a suite that names none
 
 
 class _Part(BaseModel):
@@ -35,17 +46,24 @@ def _sourced(value: Any) -> Any:
     return value
 
 
+def _spaced(value: Any) -> Any:
+    """Take a space by its name or written out; what its numbers may be is `benchmark.space`'s to say."""
+    if not isinstance(value, str | dict):
+        raise PydanticCustomError("space", "a name or operations are expected, e.g. mild or {rotation: 10}")
+    return value
+
+
 class DatasetEntry(_Part):
     """Name a dataset; see benchmark.data.DatasetSpec."""
 
-    name: str = Field(min_length=1)
-    source: str
-    size: int | None = Field(default=None, ge=8, le=1024)
-    heldout: int | None = Field(default=None, ge=2)
-    channels: Literal[1, 3] | None = None
-    resize: str | None = None
-    classes: tuple[str, ...] | None = Field(default=None, min_length=1)
-    images: int | None = Field(default=None, ge=4)
+    name: Name
+    source: Source
+    size: Whole | None = Field(default=None, ge=8, le=1024)
+    heldout: Whole | None = Field(default=None, ge=2)
+    channels: Annotated[Literal[1, 3], BeforeValidator(as_whole)] | None = None
+    resize: Name | None = None
+    classes: tuple[Name, ...] | None = Field(default=None, min_length=1)
+    images: Whole | None = Field(default=None, ge=4)
 
     @model_validator(mode="before")
     @classmethod
@@ -57,7 +75,7 @@ class DatasetEntry(_Part):
 
 
 class ModelSettings(_Part):
-    """Pick a preset and change fields of its parts."""
+    """Pick a preset and change fields of its parts; a suite that names none has DEFAULT_PRESET."""
 
     preset: str | None = None
     vqvae: dict[str, Any] = {}
@@ -70,16 +88,16 @@ class TrainingSettings(_Part):
     codes: dict[str, Any] = {}
     prior: dict[str, Any] = {}
     selection: Literal["last", "best_validation"] | None = None
-    validation_share: float | None = Field(default=None, gt=0, lt=1)
+    validation_share: Number | None = Field(default=None, gt=0, lt=1)
 
 
 class TuningNote(_Part):
     """Say how a strategy's parameters were chosen: for the report, and no part of any trial."""
 
-    trials: int = Field(ge=1)
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)
-    budget: int = Field(ge=2)
-    dataset: str = Field(min_length=1)
+    trials: Whole = Field(ge=1)
+    seeds: tuple[Annotated[Whole, Field(ge=0)], ...] = Field(min_length=1)
+    budget: Whole = Field(ge=2)
+    dataset: Name
 
 
 class StrategyEntry(BaseModel):
@@ -87,8 +105,8 @@ class StrategyEntry(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    name: str
-    label: str = ""
+    name: Source
+    label: Annotated[str, Field(max_length=100), AfterValidator(one_line)] = ""
     stages: tuple[Literal["codes", "prior"], ...] = Field(default=("codes", "prior"), min_length=1)
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
@@ -108,9 +126,9 @@ class StrategyEntry(BaseModel):
 class Evaluation(_Part):
     """Say how a trained model is scored."""
 
-    samples: int | None = Field(default=None, ge=2)  # None: as many as there are held-out images
-    extractor: str = "random"
-    metrics: tuple[str, ...] = tuple(METRICS)
+    samples: Whole | None = Field(default=None, ge=2)  # None: as many as there are held-out images
+    extractor: Source = "random"
+    metrics: tuple[Name, ...] = tuple(METRICS)
 
 
 class Repeats(_Part):
@@ -120,16 +138,16 @@ class Repeats(_Part):
     samplings: sets of samples drawn from each trained model.
     """
 
-    initialisations: int = Field(default=1, ge=1, strict=True)
-    samplings: int = Field(default=1, ge=1, strict=True)
+    initialisations: Whole = Field(default=1, ge=1)
+    samplings: Whole = Field(default=1, ge=1, le=10_000)
 
 
 class Resources(_Part):
     """Share of the machine one trial takes, and how often it writes a checkpoint."""
 
-    cpus: int = Field(default=1, ge=1)
-    gpus: float = Field(default=0, ge=0)
-    checkpoint_seconds: float = Field(default=60, ge=0)
+    cpus: Whole = Field(default=1, ge=1)
+    gpus: Number = Field(default=0, ge=0)
+    checkpoint_seconds: Number = Field(default=60, ge=0)
 
 
 class SuiteSettings(_Part):
@@ -137,13 +155,13 @@ class SuiteSettings(_Part):
 
     title: str = ""
     datasets: list[Annotated[DatasetEntry, BeforeValidator(_sourced)]] = Field(min_length=1)
-    budgets: list[Annotated[int, Field(ge=2)]] = Field(min_length=1)
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    budgets: list[Annotated[Whole, Field(ge=2)]] = Field(min_length=1)
+    seeds: list[Annotated[Whole, Field(ge=0)]] = Field(min_length=1)
     repeats: Repeats = Repeats()
     strategies: list[Annotated[StrategyEntry, BeforeValidator(_named)]] = Field(min_length=1)
     baseline: str = "none"
-    augmentation_space: dict[str, Any] | str = {}
-    model: ModelSettings = ModelSettings(preset="tiny")
+    augmentation_space: Annotated[dict[str, Any] | str, BeforeValidator(_spaced)] = {}
+    model: ModelSettings = ModelSettings(preset=DEFAULT_PRESET)
     training: TrainingSettings = TrainingSettings()
     evaluation: Evaluation = Evaluation()
     resources: Resources = Resources()
@@ -170,77 +188,21 @@ def load_suite(path: Path) -> Suite:
     except ValidationError as error:
         raise _explain(file, error) from None
     suite = Suite(suite_name(path), file, settings)
-    _check_names(suite)
+    check_suite(suite)
     return suite
-
-
-def _check_names(suite: Suite) -> None:
-    settings = suite.settings
-    labels = [entry.shown for entry in settings.strategies]
-    if not is_one_line(suite.name):
-        raise UserError(f"{str(suite.file.path)!a}: this name cannot be printed", "rename the file")
-    for key, names in (
-        ("strategies", labels),
-        ("datasets", [d.name for d in settings.datasets]),
-        ("budgets", [str(b) for b in settings.budgets]),
-        ("seeds", [str(s) for s in settings.seeds]),
-    ):
-        for index, name in enumerate(names):
-            if not is_one_line(name):
-                hint = "leave out line breaks, control characters and halves of surrogate pairs"
-                raise suite.error((key, index), f"{key}: {name!a} cannot be printed", hint)
-            if name in names[:index]:
-                hint = "give one of them a `label`" if key == "strategies" else "each may stand once"
-                raise suite.error((key, index), f"{key}: '{name}' stands twice", hint)
-    if settings.baseline not in labels:
-        message, hint = unknown_name("baseline", settings.baseline, labels)
-        if "baseline" not in settings.model_fields_set:
-            message = f"no strategy is called '{settings.baseline}', and no `baseline` is named"
-        raise suite.error(("baseline",), message, hint)
-    if settings.model.preset not in PRESETS:
-        raise suite.error(("model", "preset"), *unknown_name("preset", str(settings.model.preset), PRESETS))
-    _check_tuning(suite)
-    evaluation = settings.evaluation
-    if evaluation.extractor not in EXTRACTORS and split_name(evaluation.extractor) is None:
-        raise suite.error(
-            ("evaluation", "extractor"), *unknown_name("extractor", evaluation.extractor, EXTRACTORS)
-        )
-    for index, metric in enumerate(evaluation.metrics):
-        if metric not in METRICS:
-            raise suite.error(("evaluation", "metrics", index), *unknown_name("metric", metric, METRICS))
-    samplings = settings.repeats.samplings
-    if samplings > 1 and NOT_OF_SAMPLES.issuperset(evaluation.metrics):
-        raise suite.error(
-            ("repeats", "samplings"),
-            f"samplings: {samplings}, but `evaluation: metrics` names no score of samples",
-            "name one, e.g. fid or kid, or leave out `samplings`",
-        )
-
-
-def _check_tuning(suite: Suite) -> None:
-    """Refuse a strategy that was tuned on what the suite then compares it on."""
-    for index, entry in enumerate(suite.settings.strategies):
-        shared = set(entry.tuning.seeds if entry.tuning else ()) & set(suite.settings.seeds)
-        if shared:
-            raise suite.error(
-                ("strategies", index, "tuning", "seeds"),
-                f"'{entry.shown}' was tuned on seeds of the suite: {', '.join(map(str, sorted(shared)))}",
-                "tune on seeds that the suite does not use: `bench tune` takes such",
-            )
 
 
 def _explain(file: YamlFile, error: ValidationError) -> UserError:
     """Turn pydantic's complaint into place, what, got, allowed; a misspelt key also reads as missing."""
     first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     location = first["loc"]
-    named = ".".join(str(part) for part in location) or "the suite"
+    named = shown(".".join(str(part) for part in location), quote=False) or "the suite"
     if first["type"] == "extra_forbidden":
         known = _fields_at(location[:-1])
         return file.error(location, *unknown_name("key", str(location[-1]), known))
     if first["type"] == "missing":
         return file.error(location, f"'{location[-1]}' is missing", f"add `{location[-1]}:` ({named})")
-    message = first["msg"].removeprefix("Value error, ")
-    return file.error(location, f"{named} is {first['input']!r}", message)
+    return file.error(location, f"{named} is {shown(first['input'])}", allowed(first))
 
 
 def _fields_at(location: Location) -> list[str]:

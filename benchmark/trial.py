@@ -46,7 +46,7 @@ def attempt_trial(trial: Trial, store: Store, *, keep: Keep = "models", **settin
         record, artifacts = run_trial(trial, store, **settings)
         record = storable(record)
         store.write(record, artifacts)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a plugin may call sys.exit
         record = _failure(trial, error)
         needed = not isinstance(error, NonFiniteLoss)
         with contextlib.suppress(OSError):  # a full disk: whoever called still learns of it
@@ -58,7 +58,7 @@ def attempt_trial(trial: Trial, store: Store, *, keep: Keep = "models", **settin
     return record
 
 
-def _failure(trial: Trial, error: Exception) -> Record:
+def _failure(trial: Trial, error: BaseException) -> Record:
     """Return the record of an error, with advice where memory was short."""
     reason = said(error)
     if not _out_of_memory(error):
@@ -66,7 +66,7 @@ def _failure(trial: Trial, error: Exception) -> Record:
     return failure(trial, f"{reason} ({MEMORY_ADVICE})", traceback.format_exc(), "out_of_memory")
 
 
-def _out_of_memory(error: Exception) -> bool:
+def _out_of_memory(error: BaseException) -> bool:
     """Say whether memory was short: PyTorch's CPU allocator raises a bare RuntimeError."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in said(error)
 

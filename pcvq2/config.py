@@ -6,8 +6,11 @@ import math
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
+from pcvq2.limits import check_number, check_whole
+
 Selection = Literal["last", "best_validation"]
 Precision = Literal["float32", "bfloat16", "auto"]
+_FACTORS = tuple(2**power for power in range(1, 11))
 
 
 def _check_precision(value: str) -> None:
@@ -37,13 +40,18 @@ class VQVAE2Config:
     precision: Precision = "float32"  # of the products in training; see pcvq2/precision.py
 
     def __post_init__(self) -> None:
-        if not self.downsample or any(f < 2 or f & (f - 1) for f in self.downsample):
-            raise ValueError(f"downsample must hold powers of two >= 2, got {self.downsample}")
-        for name in ("hidden", "residual_hidden", "codes", "code_dim"):
-            if getattr(self, name) < 2:
-                raise ValueError(f"{name} must be at least 2, got {getattr(self, name)}")
-        if not 0 < self.decay < 1:
-            raise ValueError(f"decay must lie in (0, 1), got {self.decay}")
+        factors = self.downsample
+        whole = isinstance(factors, tuple) and all(isinstance(f, int) for f in factors)
+        if not whole or not factors or any(f not in _FACTORS for f in factors):
+            raise ValueError(f"downsample must hold powers of two >= 2, got {factors!r}")
+        check_whole(self, 2, 8192, "hidden", "residual_hidden", "code_dim")
+        check_whole(self, 2, 2**20, "codes")
+        check_whole(self, 0, 1000, "residual_layers")
+        check_whole(self, 0, 10_000, "conditions")
+        check_number(self, "commitment", 0, math.inf)
+        check_number(self, "decay", 0, 1, ends="()")
+        check_number(self, "continuous", 0, 1, ends="[)")
+        check_number(self, "revive_below", 0, 1)
         _check_precision(self.precision)
 
     @property
@@ -78,11 +86,11 @@ class PriorConfig:
     attention_every: int = 5  # layers, counted back from the last; VQ-VAE-2: 4 in 20 layers
 
     def __post_init__(self) -> None:
-        for name in ("attention_heads", "conditions"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
-        if self.attention_every < 1:
-            raise ValueError(f"attention_every must be at least 1, got {self.attention_every}")
+        check_whole(self, 1, 8192, "channels")
+        check_whole(self, 1, 1000, "layers", "attention_every")
+        check_whole(self, 0, 1000, "context_layers", "attention_heads")
+        check_whole(self, 0, 10_000, "conditions")
+        check_number(self, "dropout", 0, 1, ends="[)")
         _check_precision(self.precision)
 
 
@@ -103,13 +111,17 @@ class StageConfig:
     compile: bool = False  # torch.compile: needs a C++ compiler and a minute or two before the first step
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "learning_rate", "clip", "evaluations", "observations"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if self.cosine_power < 0:
-            raise ValueError(f"cosine_power must be at least 0, got {self.cosine_power}")
-        if self.micro_batch is not None and self.micro_batch < 1:
-            raise ValueError(f"micro_batch must be at least 1, got {self.micro_batch}")
+        check_whole(self, 1, 10**12, "steps")
+        check_whole(self, 1, 2**20, "batch", "evaluations", "observations")
+        if self.micro_batch is not None:
+            check_whole(self, 1, 2**20, "micro_batch")
+        for name in ("learning_rate", "clip"):
+            check_number(self, name, 0, math.inf, ends="(]")
+        check_number(self, "warmup", 0, 1)
+        check_number(self, "cosine_power", 0, math.inf)
+        check_number(self, "polyak", 0, 1, ends="[)")
+        if not isinstance(self.compile, bool):
+            raise ValueError(f"compile must be true or false, got {self.compile!r}")
 
 
 @dataclass(frozen=True)
@@ -231,8 +243,13 @@ def override(config: PCVQ2Config, part: str, values: dict[str, Any]) -> PCVQ2Con
     unknown = set(values) - known
     if unknown:
         raise KeyError(f"{part} has no field {sorted(unknown)}; known: {', '.join(sorted(known))}")
-    for name, value in values.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{name} must be a finite number, got {value}")
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    values = {k: _as_field(k, v, getattr(current, k)) for k, v in values.items()}
     return replace(config, **{part: replace(current, **values)})
+
+
+def _as_field(name: str, value: Any, current: Any) -> Any:
+    """Return a value as a file's words mean it: lists are tuples, 2e5 steps are 200,000."""
+    if isinstance(value, list):
+        return tuple(value)
+    whole = name == "micro_batch" or (isinstance(current, int) and not isinstance(current, bool))
+    return int(value) if whole and isinstance(value, float) and value.is_integer() else value

@@ -36,9 +36,10 @@ def shown(value: object, most: int = 120) -> str:
 
 
 def said(error: BaseException) -> str:
-    """Return an exception's type and message on one line, whatever its `__str__` does."""
+    """Return an exception's type and message on one short line, whatever its `__str__` does."""
     try:
-        text = " ".join(str(error).split())
+        text = " ".join(str(error).split()).encode("utf-8", "backslashreplace").decode()
+        text = text if len(text) <= 1000 else f"{text[:997]}..."
     except Exception as other:  # the user's own class may raise anything
         text = f"a message that cannot be read: its __str__ raises {type(other).__name__}"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -125,7 +125,7 @@ def _answering(strategy: Strategy, what: str, ask: Callable[[], Any]) -> Any:
         return ask()
     except (StrategyError, ValueError, NotImplementedError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise broken(type(strategy), f"{what} is answered; it raises {said(error)}") from error
 
 

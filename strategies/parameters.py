@@ -25,7 +25,7 @@ def default_of(strategy: type[Strategy], parameter: inspect.Parameter) -> Any:
         again = plain(factory(), what)
     except ValueError:
         raise
-    except Exception as error:  # the user's own function may raise anything
+    except (Exception, SystemExit) as error:  # the user's own function may raise anything
         raise ValueError(f"{what} cannot be made: its factory raises {said(error)}") from error
     if value != again:
         raise ValueError(f"{what} is another one each time it is made: {shown(value)}, then {shown(again)}")

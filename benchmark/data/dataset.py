@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,9 +141,19 @@ def _read_shapes(spec: DatasetSpec) -> Loaded:
     """Draw the pool and the held-out images of `shapes` from streams of their own, so they never meet."""
     from benchmark.data.shapes import KINDS, SIZE, draw_figures, paint
 
-    pool = draw_figures(spec.images or _SHAPES_IMAGES, seed=SPLIT_SEED)
-    test = draw_figures(spec.heldout or HELDOUT_MOST, seed=SPLIT_SEED + 1)
     size = spec.size or SIZE
+    count, held = spec.images or _SHAPES_IMAGES, spec.heldout or HELDOUT_MOST
+    need, most = (
+        (count + held) * (3 * size**2 + 200),
+        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+    )
+    if need > most:
+        raise UserError(
+            f"dataset '{spec.name}': {count + held:,} images take {need / 2**30:,.0f} GiB of memory",
+            f"this machine has {most / 2**30:,.0f}; draw fewer `images`, or smaller ones",
+        )
+    pool = draw_figures(count, seed=SPLIT_SEED)
+    test = draw_figures(held, seed=SPLIT_SEED + 1)
     shape = Shape(size, spec.channels)
     painted = [fit_arrays(paint(figures, size=size), shape) for figures in (pool, test)]
     return Loaded(painted[0], painted[1], pool.kind, test.kind, class_names=KINDS)

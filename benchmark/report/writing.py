@@ -90,8 +90,7 @@ def write_report(manifest_path: Path, runs: Path, output: Path) -> ReportSummary
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """Keep the garbage collector from walking records again and again: they live to the end (a sixth "
-    "faster)."""
+    """Keep the garbage collector from walking records that live to the end: a sixth faster."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -15,29 +15,16 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from benchmark.metrics.codes import code_usage
 from benchmark.metrics.extractor_base import Extractor, Images
 from benchmark.metrics.feature_cache import FeatureCache
 from benchmark.metrics.leakage import build_judge, leakage_scores
 from benchmark.metrics.score import ImageSets, Score, score_samples
+from benchmark.selftest.check import Check
+from benchmark.selftest.codebooks import check_codebooks
 from benchmark.selftest.planting import FAULTS, Planted, noisy
-from pcvq2 import PCVQ2, preset
 from strategies import AugmentationSpace
 
 LEAK_SPACE = AugmentationSpace({"rotation": 30.0, "shift": 0.15, "x_flip": 0.5}, "zeros")
-
-
-@dataclass(frozen=True)
-class Check:
-    """One expectation of one measure: the numbers it was judged by, and whether it held."""
-
-    dataset: str
-    extractor: str  # "-" where no extractor takes part
-    case: str
-    expectation: str
-    numbers: str
-    images: int
-    passed: bool
 
 
 @dataclass
@@ -200,23 +187,4 @@ def check_without_extractor(planted: Planted) -> list[Check]:
         shown = ", ".join(f"{value:.3g}" for value in pair)
         fires = abs(pair[0]) < 0.3 and pair[1] > 0.7
         checks.append(Check(name, "-", "augmented reals", expectation, shown, n, fires))
-    return checks + _codebooks(planted)
-
-
-def _codebooks(planted: Planted) -> list[Check]:
-    """Encode held-out images with codebooks drawn from them, then with all codes but one out of reach."""
-    model = PCVQ2(preset("tiny", size=planted.dataset.size, channels=planted.dataset.channels), seed=0)
-    images, config = _tensor(planted.heldout), model.config.vqvae
-    with torch.no_grad():
-        model.vqvae.train()
-        model.vqvae.losses(images[:256].float() / 127.5 - 1)  # codebooks start as vectors of these images
-        model.vqvae.eval()
-        alive = [code_usage(codes)[0] for codes in model.encode(images)]
-        for quantizer in model.vqvae.quantizers:
-            quantizer.codebook[1:] += 1e6  # type: ignore[index, operator]
-        collapsed = [code_usage(codes)[0] for codes in model.encode(images)]
-    shown = ", ".join(f"{value:.4g}" for value in (*alive, *collapsed))
-    right = min(alive) > 2 and collapsed == [1.0] * len(alive)
-    levels = " and ".join(config.levels)
-    expectation = f"perplexity of {levels}: > 2, then = 1, of {config.codes} codes"
-    return [Check(planted.dataset.name, "-", "collapsed codebook", expectation, shown, planted.count, right)]
+    return checks + check_codebooks(planted)

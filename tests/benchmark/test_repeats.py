@@ -77,8 +77,8 @@ def test_several_samplings_are_another_trial(path: Path, suite_text: str) -> Non
     ("repeats", "said"),
     [
         ("{initialisations: 0}", "repeats.initialisations is 0\nInput should be greater than or equal to 1"),
-        ("{samplings: two}", "repeats.samplings is 'two'\nInput should be a valid integer"),
-        ("{samplings: true}", "repeats.samplings is True\nInput should be a valid integer"),
+        ("{samplings: two}", "repeats.samplings is 'two'\na whole number is expected"),
+        ("{samplings: true}", "repeats.samplings is true\na whole number is expected"),
         (
             "{sampling: 2}",
             "key 'sampling' is unknown\nDid you mean 'samplings'? Known: initialisations, samplings",

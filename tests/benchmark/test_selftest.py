@@ -17,7 +17,9 @@ from benchmark.errors import UserError
 from benchmark.metrics.extractors import load_extractor
 from benchmark.selftest import run_selftest
 from benchmark.selftest.cases import check_extractor, check_without_extractor
+from benchmark.selftest.codebooks import check_codebooks
 from benchmark.selftest.planting import FAULTS, pixelated, plant
+from pcvq2.vqvae2 import VQVAE2
 
 CATS = Path(__file__).parents[3] / "shared" / "data" / "cifar10_cats.zip"
 CASES = {
@@ -53,7 +55,17 @@ def test_leakage_fires_and_a_collapsed_codebook_is_seen(planted):
         "leak_shift",
         "leak_x_flip",
         "perplexity",
+        "error",
     }
+
+
+def test_codebooks_of_images_on_another_scale_fail(planted, monkeypatch):
+    sound = check_codebooks(planted)
+    assert all(check.passed for check in sound)
+    started = VQVAE2.losses
+    monkeypatch.setattr(VQVAE2, "losses", lambda model, images: started(model, images * 2 - 1))
+    spoilt = check_codebooks(planted)
+    assert [check.passed for check in spoilt] == [False, False], spoilt
 
 
 def test_the_sets_share_no_image_and_keep_their_modes(planted):

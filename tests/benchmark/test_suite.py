@@ -9,7 +9,8 @@ import pytest
 from benchmark.cost import plan_for_cost
 from benchmark.errors import UserError
 from benchmark.plan import Trial, plan_trials
-from benchmark.suite import load_suite
+from benchmark.suite import DEFAULT_PRESET, load_suite
+from pcvq2.config import PRESETS
 from strategies.spaces import NAMED_SPACES
 
 
@@ -27,7 +28,44 @@ def complaint(path: Path, text: str) -> str:
     [
         ("seeds: [0]", "seed: [0]", 4, "key 'seed' is unknown\nDid you mean 'seeds'?"),
         ("budgets: [20]", "budgets: [20]\nbudgets: [30]", 4, "duplicate key"),
-        ("budgets: [20]", "budgets: [sixty]", 3, "valid integer"),
+        ("budgets: [20]", "budgets: [sixty]", 3, "a whole number is expected"),
+        ("budgets: [20]", "budgets: [true]", 3, "is true\na whole number is expected"),
+        ("budgets: [20]", "budgets: ['60']", 3, "is '60'\na whole number is expected"),
+        ("budgets: [20]", "budgets: 60", 3, "budgets is 60\na list is expected"),
+        ("seeds: [0]", "seeds: 3", 4, "seeds is 3\na list is expected"),
+        ("seeds: [0]", f"seeds: [{'9' * 30}]", 4, "too large a number"),
+        ("seeds: [0]", f"seeds: [{'9' * 5000}]", 4, "is not a number"),
+        ("seeds: [0]", "seeds: [0]\nrepeats: {initialisations: 1000000}", 5, "a suite holds at most 100,000"),
+        ("heldout: 40", "heldout: true", 2, "heldout is true\na whole number is expected"),
+        ("heldout: 40", "heldout: 4.5", 2, "a whole number is expected"),
+        ("size: 16", "size: '16'", 2, "a whole number is expected"),
+        ("name: digits,", '"name": "a\\nb",', 2, "it cannot be printed"),
+        ("name: digits,", f"name: {'x' * 200},", 2, "at most 100 characters"),
+        ("  - none\n", "  name: none\n", 7, "not valid YAML"),
+        (
+            "- none",
+            "- none\n  - {name: none, label: x, training: {validation_share: true}}",
+            7,
+            "a number is",
+        ),
+        ("- none", "- none\n  - {name: none, label: x, model: {preset: tinny}}", 7, "Did you mean 'tiny'?"),
+        ("{rotation: 30, shift: 0.15, x_flip: 0.5}", "[rotation]", 8, "a name or operations are expected"),
+        ("rotation: 30", "rotation: true", 8, "a number is expected"),
+        ("rotation: 30", "rotation: .nan", 8, "a finite number is expected"),
+        ("rotation: 30", "rotation: 1e400", 8, "a finite number is expected"),
+        ("rotation: 30", "rotation: 30, padding: mirror", 8, "padding 'mirror' is unknown"),
+        ("{rotation: 30,", "{from: null, rotation: 30,", 8, "augmentation space 'None' is unknown"),
+        ("preset: tiny", "preset: [tiny]", 10, "text is expected"),
+        ("hidden: 8,", "hidden: 8.5,", 11, "hidden must be a whole number, got 8.5\nthe preset has 32"),
+        ("hidden: 8,", "hidden: true,", 11, "hidden must be a whole number, got True"),
+        ("hidden: 8,", "hidden: 1000000000,", 11, "hidden must be at most 8192"),
+        ("hidden: 8,", "downsample: [2, 3],", 11, "powers of two"),
+        ("layers: 2,", "layers: 2, dropout: 1.5,", 12, "dropout must lie in [0, 1), got 1.5"),
+        ("layers: 2,", "layers: 0,", 12, "layers must be positive"),
+        ("steps: 6, batch: 8}", "steps: six, batch: 8}", 14, "steps must be a whole number, got 'six'"),
+        ("steps: 6, batch: 8}", "steps: 6, polyak: 1}", 14, "polyak must lie in [0, 1)"),
+        ("steps: 6, batch: 8}", "steps: 6, compile: 1}", 14, "compile must be true or false"),
+        ("metrics: [fid,", "metrics: fid} #", 17, "a list is expected"),
         ("budgets: [20]", "budgets: [0]", 3, "greater than or equal to 2"),
         ("budgets: [20]", "budgets: [20, 9000]", 3, "larger than dataset 'digits'"),
         ("budgets: [20]", "budgets: [20, 20]", 3, "stands twice"),
@@ -106,6 +144,26 @@ def test_yaml_is_1_2(tmp_path: Path, suite_text: str) -> None:
     suite = load_suite(path)
     assert suite.settings.training.codes["learning_rate"] == 1e-4
     assert suite.settings.datasets[0].name == "off"
+
+
+@pytest.mark.parametrize("model", ["", "{}", "{preset: null}", "{prior: {layers: 2}}"])
+def test_a_model_without_a_preset_is_the_documented_default(
+    tmp_path: Path, suite_text: str, model: str
+) -> None:
+    start = suite_text[: suite_text.index("model:")]
+    path = tmp_path / "a.yaml"
+    path.write_text(start + f"model: {model}\n" * bool(model))
+    trial = plan_trials(load_suite(path))[0]
+    tiny = PRESETS[DEFAULT_PRESET]
+    assert trial.model.vqvae == tiny["vqvae"]
+    assert trial.model.prior.layers == (2 if "layers" in model else tiny["prior"].layers)
+
+
+def test_a_whole_number_may_be_written_as_a_power_of_ten(tmp_path: Path, suite_text: str) -> None:
+    plain, power = tmp_path / "plain.yaml", tmp_path / "power.yaml"
+    plain.write_text(suite_text)
+    power.write_text(suite_text.replace("[20]", "[2e1]").replace("steps: 6,", "steps: 6.0,"))
+    assert [t.id for t in plan_trials(load_suite(plain))] == [t.id for t in plan_trials(load_suite(power))]
 
 
 def test_a_plugin_that_raises_is_named_with_its_error(tmp_path: Path, suite_text: str) -> None:

@@ -1,0 +1,99 @@
+"""What a suite's parts must be to each other: names known and used once, nothing tuned on what judges it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from benchmark.errors import UserError, is_one_line, shown, unknown_name
+from benchmark.metrics.extractors import EXTRACTORS
+from benchmark.metrics.names import METRICS, NOT_OF_SAMPLES
+from benchmark.yaml_file import Location
+from pcvq2.config import PRESETS
+from strategies.plugin import split_name
+
+if TYPE_CHECKING:
+    from benchmark.suite import ModelSettings, Suite
+
+_MOST_TRIALS = 100_000
+
+
+def check_suite(suite: Suite) -> None:
+    """Check what one key alone cannot tell. Raises UserError."""
+    settings = suite.settings
+    labels = [entry.shown for entry in settings.strategies]
+    if not is_one_line(suite.name):
+        raise UserError(f"{str(suite.file.path)!a}: this name cannot be printed", "rename the file")
+    for key, names in (
+        ("strategies", labels),
+        ("datasets", [d.name for d in settings.datasets]),
+        ("budgets", [str(b) for b in settings.budgets]),
+        ("seeds", [str(s) for s in settings.seeds]),
+    ):
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                hint = "give one of them a `label`" if key == "strategies" else "each may stand once"
+                raise suite.error((key, index), f"{key}: {shown(name)} stands twice", hint)
+    if settings.baseline not in labels:
+        message, hint = unknown_name("baseline", settings.baseline, labels)
+        if "baseline" not in settings.model_fields_set:
+            message = f"no strategy is called '{settings.baseline}', and no `baseline` is named"
+        raise suite.error(("baseline",), message, hint)
+    _check_presets(suite)
+    _check_tuning(suite)
+    _check_trials(suite)
+    evaluation = settings.evaluation
+    if evaluation.extractor not in EXTRACTORS and split_name(evaluation.extractor) is None:
+        raise suite.error(
+            ("evaluation", "extractor"), *unknown_name("extractor", evaluation.extractor, EXTRACTORS)
+        )
+    for index, metric in enumerate(evaluation.metrics):
+        if metric not in METRICS:
+            raise suite.error(("evaluation", "metrics", index), *unknown_name("metric", metric, METRICS))
+    samplings = settings.repeats.samplings
+    if samplings > 1 and NOT_OF_SAMPLES.issuperset(evaluation.metrics):
+        raise suite.error(
+            ("repeats", "samplings"),
+            f"samplings: {samplings}, but `evaluation: metrics` names no score of samples",
+            "name one, e.g. fid or kid, or leave out `samplings`",
+        )
+
+
+def _check_presets(suite: Suite) -> None:
+    """Refuse unknown presets, of the suite and of its strategies."""
+    places: list[tuple[Location, ModelSettings]] = [((), suite.settings.model)]
+    places += [(("strategies", i), entry.model) for i, entry in enumerate(suite.settings.strategies)]
+    for prefix, model in places:
+        if model.preset is not None and model.preset not in PRESETS:
+            location = (*prefix, "model", "preset")
+            raise suite.error(location, *unknown_name("preset", model.preset, PRESETS))
+
+
+def _check_trials(suite: Suite) -> None:
+    """Refuse a product nobody can have meant: it would fill the memory before the first training."""
+    settings = suite.settings
+    parts = [
+        (len(settings.datasets), "datasets"),
+        (len(settings.budgets), "budgets"),
+        (len(settings.strategies), "strategies"),
+        (len(settings.seeds), "seeds"),
+        (settings.repeats.initialisations, "initialisations"),
+    ]
+    count = math.prod(number for number, _ in parts)
+    if count > _MOST_TRIALS:
+        most = max(parts)
+        place = ("repeats", "initialisations") if most[1] == "initialisations" else (most[1],)
+        named = " x ".join(f"{number:,} {name}" for number, name in parts if number > 1)
+        raise suite.error(place, f"{count:,} trials: {named}", f"a suite holds at most {_MOST_TRIALS:,}")
+
+
+def _check_tuning(suite: Suite) -> None:
+    """Refuse a strategy that was tuned on what the suite then compares it on."""
+    for index, entry in enumerate(suite.settings.strategies):
+        shared = set(entry.tuning.seeds if entry.tuning else ()) & set(suite.settings.seeds)
+        if shared:
+            raise suite.error(
+                ("strategies", index, "tuning", "seeds"),
+                f"'{entry.shown}' was tuned on seeds of the suite: {', '.join(map(str, sorted(shared)))}",
+                "tune on seeds that the suite does not use: `bench tune` takes such",
+            )
