@@ -20,7 +20,7 @@ from benchmark.data import Dataset
 from benchmark.data.names import TORCHVISION
 from benchmark.errors import UserError
 from benchmark.plan import Trial, plan_trials
-from benchmark.progress import codes_group
+from benchmark.stages import codes_group
 from benchmark.suite import DatasetEntry, Suite
 
 _RECIPE_SIZE, _RECIPE_HELDOUT = 256, 500  # where a suite does not say

@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmark.data import Dataset, DatasetSpec, load_dataset
 from benchmark.errors import MissingData, Problems, UserError
+from benchmark.metrics.names import FIRST_JUDGE, judge_version
 from benchmark.model_settings import model_config
 from benchmark.space import resolve_space
 from benchmark.strategy_choice import StrategyChoice, choose_strategy
@@ -72,8 +73,15 @@ class Trial:
                 "metrics": sorted(self.metrics),
                 # what leakage looks for, in the samples of `none` too
                 "leakage_space": space if "leakage" in self.metrics and self.space.ranges else None,
+                **self._judge(),
             },
         }
+
+    def _judge(self) -> dict[str, int]:
+        """Return which judge looks for leakage, where it is not the one there was at first."""
+        version = judge_version(self.model.size)
+        asked = "leakage" in self.metrics and self.space.ranges
+        return {"leakage_judge": version} if asked and version != FIRST_JUDGE else {}
 
     def _extractor(self) -> dict[str, str]:
         if self.extractor_source_hash is None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-import filelock
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from benchmark.errors import BenchError
 from benchmark.metrics.extractor_base import Extractor, Images
+from benchmark.pulse import locked
 from pcvq2.tensor_file import RefusedFile, read_tensors, write_tensors
 
 VERSION = 1
@@ -56,7 +56,7 @@ class FeatureCache:
             return self.generated(images)
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{self.extractor.name}-{self._key(images)}.safetensors"
-        with filelock.FileLock(path.with_suffix(".lock")):
+        with locked(path.with_suffix(".lock")):
             try:
                 return read_tensors(path)[0]["features"].numpy()
             except (FileNotFoundError, RefusedFile, KeyError):  # absent or damaged: computed below

@@ -33,6 +33,8 @@ METRICS: dict[str, str] = {
     "(0 = none, 1 = as in fully augmented images)",
 }
 
+FIRST_JUDGE, _SMALL = 2, 32  # version of the judge of leakage, and px up to which it is that one
+
 NOT_OF_SAMPLES = frozenset({"rfid", "fid_floor", "kid_floor"})  # the same whatever a model samples
 
 
@@ -44,3 +46,10 @@ def check_metrics(names: Sequence[str] | None) -> tuple[str, ...]:
         if name not in METRICS:
             raise UserError(*unknown_name("metric", name, METRICS))
     return tuple(names)
+
+
+def judge_version(size: int) -> int:
+    """Return which judge of leakage looks at images of so many pixels a side; scores of two are not mixed."""
+    return (
+        FIRST_JUDGE if size <= _SMALL else 3
+    )  # 1 depended on memory layout and threads; 3: a quarter of 2's cost

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmark.metrics.names import FIRST_JUDGE, judge_version
 from strategies import OPERATIONS, AugmentationSpace
 
 LARGEST = 64  # px; larger images are reduced to this side first
 _STEPS, _BATCH, _RATE = 600, 64, 2e-3
+_LARGE_STEPS = 400  # where the first convolution halves the image
 _CLEAN = 0.25  # share of each training batch that is left as it is
 
 
@@ -34,13 +38,18 @@ def amounts(space: AugmentationSpace, parameters: Tensor) -> Tensor:
 
 
 class Probe(nn.Module):
-    """Three convolutions, a 4x4 grid of pooled features (places matter for shifts), two linear layers."""
+    """Three convolutions, a 4x4 grid of pooled features (places matter for shifts), two linear layers.
 
-    def __init__(self, channels: int, space: AugmentationSpace) -> None:
+    Of images above 32 px the first convolution halves the side: a quarter of the work.
+    """
+
+    def __init__(self, channels: int, space: AugmentationSpace, size: int) -> None:
         super().__init__()
+        halves = judge_version(size) != FIRST_JUDGE
+        kernel, stride = (4, 2) if halves else (3, 1)
         self.events = events(space)
         self.features = nn.Sequential(
-            nn.Conv2d(channels, 32, 3, padding=1),
+            nn.Conv2d(channels, 32, kernel, stride, padding=1),
             nn.ReLU(),
             nn.Conv2d(32, 48, 3, stride=2, padding=1),
             nn.ReLU(),
@@ -66,21 +75,29 @@ class Probe(nn.Module):
         return torch.where(self.events.to(out.device), torch.sigmoid(out), out)
 
 
-def train_probe(images: Tensor, space: AugmentationSpace, seed: int) -> Probe:
+def steps_of(size: int) -> int:
+    """Return for how many steps a probe is trained on images of so many pixels a side."""
+    return _STEPS if judge_version(size) == FIRST_JUDGE else min(_STEPS, _LARGE_STEPS)
+
+
+def train_probe(
+    images: Tensor, space: AugmentationSpace, seed: int, tick: Callable[[], None] = lambda: None
+) -> Probe:
     """Train on real images (N, C, H, W) in [0, 1], clean and with all operations mixed, for 600 steps.
 
     A quarter of each batch is clean; of the others each operation fires with probability 1/2, at a strength
     that is drawn anew for each step. All operations are learned together: a probe of flips trained alone
-    also fires on rotated images. The global generator is left as it was found.
+    also fires on rotated images. The global generator is left as it was found. `tick` hears of each step.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        probe = Probe(images.shape[1], space).to(images.device)
+        probe = Probe(images.shape[1], space, images.shape[2]).to(images.device)
+    steps = steps_of(images.shape[2])
     optimiser = torch.optim.Adam(probe.parameters(), lr=_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, _STEPS)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     generator = torch.Generator().manual_seed(seed)
     happens = probe.events.to(images.device)
-    for step in range(_STEPS):
+    for step in range(steps):
         batch = images[torch.randint(len(images), (_BATCH,), generator=generator).to(images.device)]
         strengths = dict(
             zip(space.ranges, torch.rand(len(space.ranges), generator=generator).tolist(), strict=True)
@@ -99,4 +116,5 @@ def train_probe(images: Tensor, space: AugmentationSpace, seed: int) -> Probe:
         loss.backward()
         optimiser.step()
         schedule.step()
+        tick()
     return probe.eval()
