@@ -43,6 +43,8 @@ class Trial:
     extractor_source_hash: str | None = None  # of the file of an extractor of the user's own
     initialisation: int = 0  # repeat: the same images, other initial weights, batches, views and dropout
     samplings: int = 1  # independent sets of samples drawn from the trained model
+    heldout_images: int = 0  # what of the dataset there is; the fingerprint says which images these are
+    pool_images: int = 0
 
     def resolved(self) -> dict[str, Any]:
         """Return what decides the outcome, as JSON values; labels, paths and hardware do not."""
@@ -182,6 +184,8 @@ def _cell(
             metrics=evaluation.metrics,
             initialisation=initialisation,
             samplings=settings.repeats.samplings,
+            heldout_images=len(dataset.heldout),
+            pool_images=len(dataset.train),
         )
         for budget in settings.budgets
         for validation_images in [_validation_images(suite, index, choice, config, budget)]

@@ -101,7 +101,7 @@ class Run:
             return  # it waited
         if now.stage == last.stage:
             self._paces.note(part.kind, max(0.0, now.share - last.share) * part.work, passed)
-        elif now.step == 0:  # the next stage begins
+        elif now.step == 0 and now.stage in parts:  # the next stage begins
             self._paces.note(part.kind, (1 - last.share) * part.work, passed)
 
     def end(self, record: Record) -> None:

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+from benchmark.metrics.names import FIRST_JUDGE, judge_version
 from benchmark.plan import Trial
 
 Progress = Callable[[str, int, int], None]  # stage, steps done, steps in all
@@ -21,7 +22,7 @@ _STEP = 1.1e-9  # seconds of a step of stage `prior`, per unit of step_work
 _CODES_STEP, _SAMPLE, _LIKELIHOOD = 0.4, 0.005, 0.025
 EVALUATED = 96  # images of each split looked at by an evaluation of the stage prior (pcvq2.prior_stage)
 LIKELIHOOD_IMAGES = 2000  # training images whose likelihood is measured, at the most
-_PROBE_STEPS, _PROBE_SIDE = 1200, 32  # of both probes; the side of the maps they work on, at the most
+_PROBES, _PROBE_SIDE = 2, 32  # per judge; the side of the maps they work on, at the most
 _PROBE_PIXEL, _VIEW_PIXEL = 3e-5, 1.5e-8  # seconds per step and pixel; per image, pixel and operation
 _FEATURE_PIXEL = {"random": 8e-7, "pixels": 1e-7, "inception": 6e-4, "clip": 6e-4, "dinov2": 6e-3}
 _METRICS = 1.0  # seconds for the metrics of one set, and a millionth of it per pair of images
@@ -87,18 +88,15 @@ def evaluated_images(trial: Trial) -> int:
 
 
 def scoring_parts(trial: Trial) -> dict[str, float]:
-    """Return the work of what is done in stage `scoring`, in its order.
-
-    Held-out images are counted as many as samples: a trial does not say how many there are.
-    """
+    """Return the work of what is done in stage `scoring`, in its order."""
     step, pixels, samples = _STEP * step_work(trial), trial.model.size**2, trial.samples
     feature = pixels * _FEATURE_PIXEL.get(trial.extractor, 8e-7)
-    known = 2 * samples + trial.budget  # held-out, reconstructed; the budget
+    once = trial.heldout_images + trial.budget  # reconstructed; the budget
     metrics = _METRICS * (1 + 1e-6 * (samples + trial.budget) * samples)
     leakage = probes_group(trial) is not None
-    parts = {"reconstructions": _LIKELIHOOD * step * samples / 4, "extractor": _START}
+    parts = {"reconstructions": _LIKELIHOOD * step * trial.heldout_images / 4, "extractor": _START}
     for sampling in range(trial.samplings):
-        images = samples + (0 if sampling else known)
+        images = samples + (0 if sampling else once)
         if sampling:
             parts[f"sampling {sampling}"] = _SAMPLE * step * samples
         parts[f"scores {sampling}"] = metrics + images * feature
@@ -112,7 +110,12 @@ def scoring_parts(trial: Trial) -> dict[str, float]:
 
 def likelihood_images(trial: Trial) -> int:
     """Count the images whose likelihood is taken at the end."""
-    return min(LIKELIHOOD_IMAGES, trial.budget) + trial.samples
+    return min(LIKELIHOOD_IMAGES, trial.budget) + trial.heldout_images
+
+
+def probe_steps(size: int) -> int:
+    """Return for how many steps a leakage probe is trained on images of so many pixels a side."""
+    return 600 if judge_version(size) == FIRST_JUDGE else 400
 
 
 def _side(trial: Trial) -> int:
@@ -121,7 +124,8 @@ def _side(trial: Trial) -> int:
 
 def _probes_work(trial: Trial) -> float:
     views = 64 * len(trial.space.ranges) * trial.model.size**2 * _VIEW_PIXEL
-    return _PROBE_STEPS * (_PROBE_PIXEL * _side(trial) ** 2 + views)
+    steps = _PROBES * probe_steps(trial.model.size)
+    return steps * (_PROBE_PIXEL * _side(trial) ** 2 + views)
 
 
 class Steps:

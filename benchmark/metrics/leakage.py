@@ -78,6 +78,8 @@ def prepare_judge(
     path = _path(folder, heldout, space, seed)
     try:
         with filelock.FileLock(path.with_suffix(".lock"), timeout=0):
+            if path.exists() and progress is not None:
+                progress(1, 1)
             _kept(path, plain_floats(heldout), space, seed, progress)
     except filelock.Timeout:  # it will be there by the time it is asked
         return

@@ -35,6 +35,7 @@ METRICS: dict[str, str] = {
 
 FIRST_JUDGE, _SMALL = 2, 32  # version of the judge of leakage, and px up to which it is that one
 
+OF_POOL = frozenset({"fid_pool", "fid_heldout_minus_pool", "fid_floor", "kid_floor"})  # look at the pool
 NOT_OF_SAMPLES = frozenset({"rfid", "fid_floor", "kid_floor"})  # the same whatever a model samples
 
 

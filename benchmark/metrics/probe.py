@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.metrics.names import FIRST_JUDGE, judge_version
+from benchmark.stages import probe_steps
 from strategies import OPERATIONS, AugmentationSpace
 
 LARGEST = 64  # px; larger images are reduced to this side first
-_STEPS, _BATCH, _RATE = 600, 64, 2e-3
-_LARGE_STEPS = 400  # where the first convolution halves the image
+_STEPS, _BATCH, _RATE = 600, 64, 2e-3  # steps at the most
 _CLEAN = 0.25  # share of each training batch that is left as it is
 
 
@@ -77,13 +77,18 @@ class Probe(nn.Module):
 
 def steps_of(size: int) -> int:
     """Return for how many steps a probe is trained on images of so many pixels a side."""
-    return _STEPS if judge_version(size) == FIRST_JUDGE else min(_STEPS, _LARGE_STEPS)
+    return min(_STEPS, probe_steps(size))
 
 
 def train_probe(
-    images: Tensor, space: AugmentationSpace, seed: int, tick: Callable[[], None] = lambda: None
+    images: Tensor,
+    space: AugmentationSpace,
+    seed: int,
+    tick: Callable[[], None] = lambda: None,
+    *,
+    steps: int | None = None,
 ) -> Probe:
-    """Train on real images (N, C, H, W) in [0, 1], clean and with all operations mixed, for 600 steps.
+    """Train on real images (N, C, H, W) in [0, 1], clean and with all operations mixed.
 
     A quarter of each batch is clean; of the others each operation fires with probability 1/2, at a strength
     that is drawn anew for each step. All operations are learned together: a probe of flips trained alone
@@ -92,7 +97,7 @@ def train_probe(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         probe = Probe(images.shape[1], space, images.shape[2]).to(images.device)
-    steps = steps_of(images.shape[2])
+    steps = steps or steps_of(images.shape[2])
     optimiser = torch.optim.Adam(probe.parameters(), lr=_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     generator = torch.Generator().manual_seed(seed)
