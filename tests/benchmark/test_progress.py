@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterable
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmark import trial as trial_module
 from benchmark.display import Display
 from benchmark.metrics import leakage
 from benchmark.plan import Trial, plan_trials
@@ -19,7 +22,9 @@ from benchmark.records import Store
 from benchmark.scoring import leakage_keys, prepare_probes
 from benchmark.stages import STAGES, Steps, parts_of, probes_group, scoring_parts
 from benchmark.suite import load_suite
+from benchmark.terms import Terms
 from benchmark.trial import run_trial
+from benchmark.worker import work_on
 
 
 class Clock:
@@ -38,6 +43,12 @@ def planned(path: Path) -> list[Trial]:
 
 def with_leakage(path: Path) -> Path:
     path.write_text(path.read_text().replace("metrics: [", "metrics: [leakage, "))
+    return path
+
+
+def long(path: Path) -> Path:
+    """Train for so long that scoring is little beside it."""
+    path.write_text(path.read_text().replace("steps: 6", "steps: 60000"))
     return path
 
 
@@ -78,7 +89,7 @@ def test_the_eta_is_the_pace_so_far_and_a_shared_auto_encoder_counts_once(suite_
 
 def test_the_eta_knows_that_larger_images_take_longer(suite_file: Path) -> None:
     """The small dataset's trials end first; a pace in trials would promise the large ones in no time."""
-    text = suite_file.read_text().replace("steps: 6", "steps: 60000")
+    text = long(suite_file).read_text()
     small = "  - {name: digits, source: digits, size: 16, heldout: 40}\n"
     assert small in text
     large = "  - {name: large, source: shapes, size: 32, heldout: 40, images: 60}\n"
@@ -97,15 +108,15 @@ def test_the_eta_knows_that_larger_images_take_longer(suite_file: Path) -> None:
 
 def test_steps_of_an_earlier_run_do_not_flatter_the_eta(suite_file: Path) -> None:
     clock = Clock()
-    run = Run(planned(suite_file), clock=clock)
+    run = Run(planned(long(suite_file)), clock=clock)
     first = run.trials[0]
     run.step(first.id, "prior", 3, 6)
     assert run.share > 0.02
     assert run.eta_seconds is None
     clock.now = 10.0
     run.step(first.id, "prior", 6, 6)
-    parts, other = parts_of(first), parts_of(run.trials[1])
-    left = parts["sampling"].work + parts["scoring"].work + whole(other) - other["codes"].work
+    parts, other = parts_of(first), run.trials[1]
+    left = parts["sampling"].work + parts["scoring"].work + whole(other) - parts_of(other)["codes"].work
     assert run.eta_seconds == pytest.approx(left * 10 / (parts["prior"].work / 2))
 
 
@@ -174,7 +185,7 @@ def test_probes_count_once_for_a_data_set_and_space(suite_file: Path) -> None:
 
 def test_waiting_for_another_is_neither_work_nor_a_pace(suite_file: Path) -> None:
     clock = Clock()
-    run = Run(planned(suite_file), clock=clock)
+    run = Run(planned(long(suite_file)), clock=clock)
     first = run.trials[0].id
     run.step(first, "prior", 0, 10)
     clock.now = 10.0
@@ -314,3 +325,82 @@ def test_lines_say_where_a_trial_stands(suite_file: Path) -> None:
     lines = out.getvalue().splitlines()
     assert f"{second.title}: waiting for probes 0/1 and 1 more" in lines[0]
     assert f"{first.title}: probes 600/1200 and 1 more" in lines[1]
+
+
+def test_an_extractor_that_hangs_in_scoring_fails_its_trial_and_the_log_says_where(suite_file: Path) -> None:
+    """Asked about a few images, as before a run, it answers."""
+    suite_file.with_name("mine.py").write_text(
+        "import time\n"
+        "class Sleeps:\n"
+        "    def __call__(self, images):\n"
+        "        time.sleep(60 if len(images) > 10 else 0)\n"
+        "        return images.reshape(len(images), -1)[:, :4].astype('float32')\n"
+    )
+    text = suite_file.read_text().replace("evaluation: {", "evaluation: {extractor: './mine.py:Sleeps', ")
+    suite_file.write_text(text.replace("  - {name: phased, stages: [prior]}\n", ""))
+    trial, store = planned(suite_file)[0], Store(suite_file.parent / "runs")
+    record = work_on(trial, store, Terms(stall_seconds=4.0), progress=lambda *_: None)
+    assert record is not None
+    assert record["reason"] == "Stalled: no step for 4 s"
+    assert "mine.py" in store.log_path(trial.id).read_text()
+
+
+def test_slow_scoring_that_gives_signs_of_life_is_not_taken_for_a_hanging_one(
+    suite_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each batch of features, each metric and each look at a lock is one."""
+
+    def slow(*arguments: object) -> list[float]:
+        for _ in range(20):
+            time.sleep(0.3)
+            pulse()
+        return [0.0]
+
+    real = trial_module.likelihood_keys
+    monkeypatch.setattr(trial_module, "likelihood_keys", lambda *a: slow() and real(*a))
+    trial, store = planned(suite_file)[0], Store(suite_file.parent / "runs")
+    record = work_on(trial, store, Terms(stall_seconds=4.0), progress=lambda *_: None)
+    assert record is not None
+    assert record["status"] == "done", record.get("reason")
+
+
+TWO_BUDGETS = {"budgets: [20]": "budgets: [20, 30]", "seeds: [0]": "seeds: [0, 1]"}
+COUNT_TRAINED = """\
+import sys
+from pathlib import Path
+from benchmark.metrics import leakage, probe
+from benchmark.plan import plan_trials
+from benchmark.records import Store
+from benchmark.suite import load_suite
+from benchmark.terms import Terms
+from benchmark.worker import work_on
+probe._STEPS = 5
+real, trained = leakage._train, []
+leakage._train = lambda *a: trained.append(1) or real(*a)
+store = Store(Path(sys.argv[1]).parent / "runs")
+trials = plan_trials(load_suite(Path(sys.argv[1])))
+records = [work_on(trial, store, Terms(), progress=lambda *_: None) for trial in trials]
+assert all(record is None or record["status"] == "done" for record in records), records
+print("TRAINED", len(trained), "DONE", sum(record is not None for record in records))
+"""
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_suite_of_budgets_seeds_and_strategies_trains_its_probes_once(
+    suite_file: Path, processes: int
+) -> None:
+    text = with_leakage(suite_file).read_text()
+    for old, new in TWO_BUDGETS.items():
+        assert old in text
+        text = text.replace(old, new)
+    suite_file.write_text(text)
+    command = [sys.executable, "-c", COUNT_TRAINED, str(suite_file)]
+    running = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(processes)
+    ]
+    said = [process.communicate(timeout=300) for process in running]
+    trained = [int(out.split("TRAINED ")[1].split()[0]) for out, _ in said]
+    assert sum(trained) == 1, said
+    assert len(list((suite_file.parent / "runs" / "probes").glob("*.safetensors"))) == 1
+    assert len(list((suite_file.parent / "runs" / "records").glob("*.json"))) == 8
