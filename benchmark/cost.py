@@ -172,12 +172,13 @@ def _scoring_seconds(trial: Trial, probe: Probe, *, first: bool) -> float:
     if first:
         features += trial.heldout_images
         features += min(_POOL_IMAGES, trial.pool_images) if set(OF_POOL) & set(trial.metrics) else 0
+    leakage = probe.leakage_set_seconds if probes_group(trial) is not None else 0.0
     return (
         likelihood_images(trial) * probe.likelihood_image_seconds
         + features * probe.feature_image_seconds
         + probe.extractor_seconds
         + probe.floor_seconds
-        + trial.samplings * (probe.metrics_seconds + probe.leakage_set_seconds)
+        + trial.samplings * (probe.metrics_seconds + leakage)
     )
 
 

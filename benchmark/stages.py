@@ -17,15 +17,16 @@ Progress = Callable[[str, int, int], None]  # stage, steps done, steps in all
 
 STAGES = ("probes", "codes", "prior", "sampling", "scoring")
 
-_STEP = 1.1e-9  # seconds of a step of stage `prior`, per unit of step_work
+_STEP = 4.4e-10  # seconds of a step of stage `prior`, per unit of step_work
 # in steps of stage `prior` of the same trial: a step of `codes`, an image drawn, a likelihood taken
-_CODES_STEP, _SAMPLE, _LIKELIHOOD = 0.4, 0.005, 0.025
+_CODES_STEP, _SAMPLE, _LIKELIHOOD = 0.45, 0.007, 0.025
 EVALUATED = 96  # images of each split looked at by an evaluation of the stage prior (pcvq2.prior_stage)
 LIKELIHOOD_IMAGES = 2000  # training images whose likelihood is measured, at the most
 _PROBES, _PROBE_SIDE = 2, 32  # per judge; the side of the maps they work on, at the most
-_PROBE_PIXEL, _VIEW_PIXEL = 3e-5, 1.5e-8  # seconds per step and pixel; per image, pixel and operation
+_PROBE_STEP, _PROBE_PIXEL = 0.003, 4e-5  # seconds per step of a probe, and per step and pixel
+_VIEW_BATCH, _VIEW_PIXEL = 5e-4, 1.3e-8  # per batch and operation; per image, pixel and operation
 _FEATURE_PIXEL = {"random": 8e-7, "pixels": 1e-7, "inception": 6e-4, "clip": 6e-4, "dinov2": 6e-3}
-_METRICS = 1.0  # seconds for the metrics of one set, and a millionth of it per pair of images
+_METRICS = 0.3  # seconds for the metrics of one set, and a millionth of it per pair of images
 _START = 0.5  # of an extractor
 
 
@@ -54,9 +55,12 @@ def probes_group(trial: Trial) -> tuple[object, ...] | None:
 
 
 def step_work(trial: Trial) -> float:
-    """Estimate the multiplications of a step of stage `prior`: datasets and models of a suite differ."""
-    prior = trial.model.prior
-    return trial.model.prior_stage.batch * trial.model.size**2 * prior.channels**2 * prior.layers
+    """Estimate the work of a step of stage `prior`: datasets and models of a suite differ.
+
+    Of a narrow network memory is the limit, of a wide one multiplications.
+    """
+    prior, pixels = trial.model.prior, trial.model.size**2
+    return trial.model.prior_stage.batch * pixels * prior.channels * (prior.channels + 64) * prior.layers
 
 
 def parts_of(trial: Trial) -> dict[str, Part]:
@@ -103,7 +107,7 @@ def scoring_parts(trial: Trial) -> dict[str, float]:
         if trial.extractor != "pixels":
             parts[f"pixels {sampling}"] = metrics + images * pixels * _FEATURE_PIXEL["pixels"]
         if leakage:
-            parts[f"leakage {sampling}"] = _METRICS / 2 + samples * _PROBE_PIXEL * _side(trial) ** 2 / 128
+            parts[f"leakage {sampling}"] = _METRICS + samples * _PROBE_PIXEL * _side(trial) ** 2 / 128
     parts["likelihood"] = _LIKELIHOOD * step * likelihood_images(trial)
     return parts
 
@@ -115,7 +119,7 @@ def likelihood_images(trial: Trial) -> int:
 
 def probe_steps(size: int) -> int:
     """Return for how many steps a leakage probe is trained on images of so many pixels a side."""
-    return 600 if judge_version(size) == FIRST_JUDGE else 400
+    return 600 if judge_version(size) == FIRST_JUDGE else 250
 
 
 def _side(trial: Trial) -> int:
@@ -123,9 +127,9 @@ def _side(trial: Trial) -> int:
 
 
 def _probes_work(trial: Trial) -> float:
-    views = 64 * len(trial.space.ranges) * trial.model.size**2 * _VIEW_PIXEL
-    steps = _PROBES * probe_steps(trial.model.size)
-    return steps * (_PROBE_PIXEL * _side(trial) ** 2 + views)
+    view = len(trial.space.ranges) * (_VIEW_BATCH + 64 * trial.model.size**2 * _VIEW_PIXEL)
+    step = _PROBE_STEP + _PROBE_PIXEL * _side(trial) ** 2 + view
+    return _PROBES * probe_steps(trial.model.size) * step
 
 
 class Steps:

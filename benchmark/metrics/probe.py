@@ -37,10 +37,16 @@ def amounts(space: AugmentationSpace, parameters: Tensor) -> Tensor:
     return torch.stack(found, 1)
 
 
+def _layer(convolution: nn.Conv2d, normalised: bool) -> list[nn.Module]:
+    norm = [nn.BatchNorm2d(convolution.out_channels)] if normalised else []
+    return [convolution, *norm, nn.ReLU()]
+
+
 class Probe(nn.Module):
     """Three convolutions, a 4x4 grid of pooled features (places matter for shifts), two linear layers.
 
-    Of images above 32 px the first convolution halves the side: a quarter of the work.
+    Of images above 32 px the first convolution halves the side, a quarter of the work, and batches are
+    normalised: 250 steps teach it more than 600 did.
     """
 
     def __init__(self, channels: int, space: AugmentationSpace, size: int) -> None:
@@ -49,12 +55,9 @@ class Probe(nn.Module):
         kernel, stride = (4, 2) if halves else (3, 1)
         self.events = events(space)
         self.features = nn.Sequential(
-            nn.Conv2d(channels, 32, kernel, stride, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(32, 48, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(48, 64, 3, stride=2, padding=1),
-            nn.ReLU(),
+            *_layer(nn.Conv2d(channels, 32, kernel, stride, padding=1), halves),
+            *_layer(nn.Conv2d(32, 48, 3, stride=2, padding=1), halves),
+            *_layer(nn.Conv2d(48, 64, 3, stride=2, padding=1), halves),
             nn.AdaptiveAvgPool2d(4),
             nn.Flatten(),
             nn.Linear(64 * 16, 128),

@@ -164,7 +164,10 @@ def test_leakage_probes_are_counted_once_for_a_data_set_and_space(suite_file: Pa
     assert any("1 pairs of leakage probes" in line for line in cost_lines(cost, {"a": PROBE}, ()))
 
 
-def test_a_probe_predicts_what_scoring_and_leakage_probes_take(suite_file: Path, tmp_path: Path) -> None:
+def test_a_probe_predicts_what_scoring_and_leakage_probes_take(
+    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "perf_counter", time.process_time)  # other load moves neither
     text = suite_file.read_text().replace("metrics: [", "metrics: [leakage, fid_floor, copying_z, ")
     suite_file.write_text(
         text.replace("heldout: 40", "heldout: 200").replace("budgets: [20]", "budgets: [200]")
@@ -184,8 +187,8 @@ def test_a_probe_predicts_what_scoring_and_leakage_probes_take(suite_file: Path,
 
     run_trial(trials[0], Store(tmp_path / "runs"), device="cpu", threads=1, progress=hear)
     cost = estimate_cost(trials[:1], probes)
-    assert 0.4 < cost.probes_hours * 3600 / seconds["probes"] < 4  # wall against CPU time, beside other load
-    assert 0.3 < cost.scoring_hours * 3600 / seconds["scoring"] < 5
+    assert 0.4 < cost.probes_hours * 3600 / seconds["probes"] < 2.5
+    assert 0.4 < cost.scoring_hours * 3600 / seconds["scoring"] < 2.5
 
 
 def bench(suite: Path, *options: str) -> str:
