@@ -1,8 +1,8 @@
 """What a suite costs: hours and disk, from the measured cost of a few steps (no torch, no Ray).
 
 `benchmark.probe` measures, this file multiplies. Left out, because a probe cannot know them: waiting for
-other trials of the machine, torch.compile's first minutes, a data set's leakage probes and pool features,
-and its packing.
+other trials of the machine, torch.compile's first minutes, the training of extractor `classifier`, and
+packing.
 """
 
 from __future__ import annotations
@@ -19,13 +19,21 @@ from benchmark.atomic import write_atomic
 from benchmark.data import Dataset
 from benchmark.data.names import TORCHVISION
 from benchmark.errors import UserError
+from benchmark.metrics.names import OF_POOL
 from benchmark.plan import Trial, plan_trials
-from benchmark.progress import codes_group
+from benchmark.stages import (
+    STAGES,
+    codes_group,
+    evaluated_images,
+    likelihood_images,
+    probe_steps,
+    probes_group,
+)
 from benchmark.suite import DatasetEntry, Suite
 
 _RECIPE_SIZE, _RECIPE_HELDOUT = 256, 500  # where a suite does not say
-_EVALUATED = 96  # images of each split looked at by an evaluation of the stage prior (pcvq2.prior_stage)
-_LIKELIHOOD_IMAGES = 2000  # training images scored at the end, at the most (benchmark.outcome)
+_POOL_IMAGES = 10_000  # whose features are taken once per data set, at the most (benchmark.metrics.score)
+_PROBES, _VIEWS = 2, 3  # trained per judge; views of a held-out image beside one per operation
 _KEPT_IMAGES = 160  # in a trial's artifacts, about
 _RECORD_BYTES = 100_000
 
@@ -41,7 +49,13 @@ class Probe:
     evaluation_image_seconds: float  # one image's rate in the learning curve
     sample_image_seconds: float
     likelihood_image_seconds: float
-    feature_image_seconds: float
+    feature_image_seconds: float  # of the suite's extractor, and of pixels beside it
+    metrics_seconds: float  # of one set of samples, beside its features
+    floor_seconds: float  # of what is the same whatever a model samples
+    extractor_seconds: float  # to load it
+    leakage_step_seconds: float  # of training a leakage probe
+    leakage_view_seconds: float  # an augmented image asked about
+    leakage_set_seconds: float  # to ask the probes about one set of samples
     model_bytes: int
     codes_bytes: int  # an auto-encoder's weights, kept once for all trials that share it
     checkpoint_bytes: int  # while a trial runs
@@ -54,6 +68,8 @@ class Cost:
 
     trials: int
     auto_encoders: int
+    probe_sets: int  # pairs of leakage probes that are trained
+    probes_hours: float
     codes_hours: float
     prior_hours: float
     sampling_hours: float
@@ -64,7 +80,7 @@ class Cost:
     @property
     def hours(self) -> float:
         """Return all hours."""
-        return self.codes_hours + self.prior_hours + self.sampling_hours + self.scoring_hours
+        return sum(getattr(self, f"{stage}_hours") for stage in STAGES)
 
 
 def kind_of(trial: Trial) -> str:
@@ -75,7 +91,10 @@ def kind_of(trial: Trial) -> str:
     for part in ("vqvae", "prior"):
         model[part] = {k: v for k, v in model[part].items() if k not in ("conditions", "dropout")}
     model.pop("selection")
-    text = json.dumps([model, str(trial.extractor)], sort_keys=True)
+    scored = [str(trial.extractor), trial.samples, trial.heldout_images, sorted(trial.metrics)]
+    if probes_group(trial) is not None:
+        scored.append(sorted(trial.space.ranges))
+    text = json.dumps([model, scored], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -103,8 +122,10 @@ def _stand_in(suite: Suite, entry: DatasetEntry) -> Dataset:
 
 def estimate_cost(trials: Sequence[Trial], probes: Mapping[str, Probe]) -> Cost:
     """Add up trials from the probes of their kinds. Raises UserError when a kind was not probed."""
-    seconds = {"codes": 0.0, "prior": 0.0, "sampling": 0.0, "scoring": 0.0}
+    seconds = dict.fromkeys(STAGES, 0.0)
     groups: set[object] = set()
+    judges: set[object] = set()
+    seen: set[str] = set()  # data sets whose real images have features
     disk = checkpoint = auto_encoders = 0
     for trial in trials:
         probe = probes.get(kind_of(trial))
@@ -118,28 +139,47 @@ def estimate_cost(trials: Sequence[Trial], probes: Mapping[str, Probe]) -> Cost:
             groups.add(group)
         seconds["prior"] += _prior_seconds(trial, probe)
         seconds["sampling"] += trial.samplings * trial.samples * probe.sample_image_seconds
-        seconds["scoring"] += _scoring_seconds(trial, probe)
+        seconds["scoring"] += _scoring_seconds(trial, probe, first=trial.fingerprint not in seen)
+        seen.add(trial.fingerprint)
+        judge = probes_group(trial)
+        if judge is not None and judge not in judges:
+            seconds["probes"] += _probes_seconds(trial, probe)
+            judges.add(judge)
         pixels = trial.model.size**2 * trial.model.channels
         disk += probe.model_bytes + _KEPT_IMAGES * pixels + _RECORD_BYTES
         checkpoint = max(checkpoint, probe.checkpoint_bytes)
     hours = {f"{name}_hours": value / 3600 for name, value in seconds.items()}
-    return Cost(len(trials), auto_encoders, **hours, disk_bytes=disk, checkpoint_bytes=checkpoint)
+    return Cost(
+        len(trials), auto_encoders, len(judges), **hours, disk_bytes=disk, checkpoint_bytes=checkpoint
+    )
 
 
 def _prior_seconds(trial: Trial, probe: Probe) -> float:
-    stage, learned = trial.model.prior_stage, trial.budget - trial.validation_images
-    watched = min(_EVALUATED, learned) + min(_EVALUATED, trial.validation_images)
-    images = stage.evaluations * (watched + min(_EVALUATED, trial.samples))
-    images += stage.observations * watched if trial.validation_images else 0
-    return stage.steps * probe.prior_step_seconds + images * probe.evaluation_image_seconds
+    steps = trial.model.prior_stage.steps
+    return steps * probe.prior_step_seconds + evaluated_images(trial) * probe.evaluation_image_seconds
 
 
-def _scoring_seconds(trial: Trial, probe: Probe) -> float:
-    """Count as many held-out images as samples: a trial does not say how many there are."""
-    likelihoods = min(_LIKELIHOOD_IMAGES, trial.budget) + trial.samples
+def _probes_seconds(trial: Trial, probe: Probe) -> float:
+    views = trial.heldout_images * (_VIEWS + len(trial.space.ranges))
+    steps = _PROBES * probe_steps(trial.model.size) * probe.leakage_step_seconds
+    return steps + views * probe.leakage_view_seconds
+
+
+def _scoring_seconds(trial: Trial, probe: Probe, *, first: bool) -> float:
+    """Count what is kept, features of held-out and pool images, for the `first` trial of a data set only."""
     sampled = trial.samplings * trial.samples
-    features = 2 * trial.samples + sampled + trial.budget  # held-out, reconstructed, sampled; the budget
-    return likelihoods * probe.likelihood_image_seconds + features * probe.feature_image_seconds
+    features = trial.heldout_images + sampled + trial.budget  # of reconstructions, samples, the budget
+    if first:
+        features += trial.heldout_images
+        features += min(_POOL_IMAGES, trial.pool_images) if set(OF_POOL) & set(trial.metrics) else 0
+    leakage = probe.leakage_set_seconds if probes_group(trial) is not None else 0.0
+    return (
+        likelihood_images(trial) * probe.likelihood_image_seconds
+        + features * probe.feature_image_seconds
+        + probe.extractor_seconds
+        + probe.floor_seconds
+        + trial.samplings * (probe.metrics_seconds + leakage)
+    )
 
 
 def cost_lines(cost: Cost, probes: Mapping[str, Probe], absent: Sequence[str]) -> Iterator[str]:
@@ -153,8 +193,9 @@ def cost_lines(cost: Cost, probes: Mapping[str, Probe], absent: Sequence[str]) -
         yield f"measured on {probe.device}: a step takes {steps}, a sample {sample}{memory}"
     if absent:
         yield f"not here, so noise of their shape was used: {', '.join(absent)}"
-    yield f"{cost.trials} trials, {cost.auto_encoders} auto-encoders to train"
-    for name in ("codes", "prior", "sampling", "scoring"):
+    judges = f", {cost.probe_sets} pairs of leakage probes" if cost.probe_sets else ""
+    yield f"{cost.trials} trials, {cost.auto_encoders} auto-encoders{judges} to train"
+    for name in STAGES if cost.probe_sets else STAGES[1:]:
         yield f"  {name:<9}{getattr(cost, f'{name}_hours'):10.2f} h"
     device = next(iter(probes.values())).device
     yield f"  in all   {cost.hours:10.2f} h of one {device}, each trial alone on it"

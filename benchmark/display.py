@@ -39,7 +39,7 @@ class Display:
         """Pass progress on; print a line now and then where there is no live view."""
         self.run.step(trial_id, stage, step, steps)
         if not self.console.is_terminal and self.run.clock() - self._last_line >= _LINE_SECONDS:
-            self._print(self.run.line())
+            self._print(f"{self.run.line()}; {self._where(trial_id)}")
 
     def end(self, record: Record) -> None:
         """Pass the end of a trial on and print its line."""
@@ -58,6 +58,13 @@ class Display:
     def _print(self, line: str) -> None:
         self._last_line = self.run.clock()
         self.console.print(Text(line), soft_wrap=True)
+
+    def _where(self, trial_id: str) -> str:
+        """Say where a trial stands, and how many run beside it."""
+        running = self.run.running[trial_id]
+        others = len(self.run.running) - 1
+        beside = f" and {others} more" if others else ""
+        return f"{self.run.titles[trial_id]}: {running.stage} {running.step}/{running.steps}{beside}"
 
     def _render(self) -> Group:
         table = Table.grid(padding=(0, 2))

@@ -53,6 +53,7 @@ class Errand:
     def __post_init__(self) -> None:
         self._reported = self._asked = 0.0
         self._stopping = False
+        self._stage = ""
         self._datasets: dict[str, Dataset] = {}
         terms = self.shipment.terms
         if self.node == self.shipment.driver_node:
@@ -67,12 +68,15 @@ class Errand:
         def progress(stage: str, step: int, steps: int) -> None:
             if isinstance(self._store, Outpost):
                 self._store.send_now_and_then(trial_id)
-            if time.monotonic() - self._reported >= _REPORT_SECONDS:
-                self._reported = time.monotonic()
+            # the ends of a stage are always told: between them lies what the stage took
+            edge = stage != self._stage or step == steps
+            if edge or time.monotonic() - self._reported >= _REPORT_SECONDS:
+                self._reported, self._stage = time.monotonic(), stage
                 report({"stage": stage, "stage_step": step, "stage_steps": steps})
 
         if not isinstance(self._store, Outpost):
             self.ask("release", trial_id)  # a worker on a node that vanished may have held it
+        self._stage = ""
         ended: dict[str, Any] = {"outcome": "interrupted"}
         with contextlib.suppress(KeyboardInterrupt):
             if self.ask("has_stalled", trial_id):

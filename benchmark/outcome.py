@@ -10,13 +10,14 @@ from torch import Tensor
 from benchmark.metrics.codes import code_usage
 from benchmark.metrics.intervals import mean_scored
 from benchmark.plan import Trial
+from benchmark.pulse import pulse
 from benchmark.records import Record
+from benchmark.stages import LIKELIHOOD_IMAGES
 from benchmark.views import Views
 from pcvq2 import PCVQ2, FitLog
 from pcvq2.likelihood import BITS_PER_NAT
 
 LISTED_INDICES = 5000  # a longer budget is named by its seed alone
-LIKELIHOOD_IMAGES = 2000  # training images whose likelihood is measured, at the most
 
 
 def budget_keys(rows: np.ndarray[Any, np.dtype[np.int64]], pool: int, order_seed: int) -> Record:
@@ -30,9 +31,10 @@ def budget_keys(rows: np.ndarray[Any, np.dtype[np.int64]], pool: int, order_seed
 
 def likelihood_keys(model: PCVQ2, train: Tensor, validation: Tensor | None, heldout: Tensor) -> Record:
     """Return the ledger of every split on clean images, in bits per dimension."""
-    ledgers = {"train": model.bits_per_dim(train[:LIKELIHOOD_IMAGES]), "heldout": model.bits_per_dim(heldout)}
+    splits = {"train": train[:LIKELIHOOD_IMAGES], "heldout": heldout}
     if validation is not None:
-        ledgers["validation"] = model.bits_per_dim(validation)
+        splits["validation"] = validation
+    ledgers = {name: model.bits_per_dim(split, pulse=pulse) for name, split in splits.items()}
     keys: Record = {}
     for split, ledger in ledgers.items():
         infix = "" if split == "heldout" else f"_{split}"
@@ -66,7 +68,7 @@ def reconstruction_keys(model: PCVQ2, train: Tensor, heldout: Tensor, rebuilt: T
     seen = train[:LIKELIHOOD_IMAGES]
     return {
         "reconstruction_mse": error(heldout, rebuilt),
-        "reconstruction_mse_train": error(seen, model.reconstruct(seen)),
+        "reconstruction_mse_train": error(seen, model.reconstruct(seen, pulse=pulse)),
     }
 
 

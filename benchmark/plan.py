@@ -13,7 +13,7 @@ from typing import Any
 from benchmark.data import Dataset, DatasetSpec, load_dataset
 from benchmark.data.paths import full_path
 from benchmark.errors import MissingData, Problems, UserError
-from benchmark.metrics.names import LEAST_HELDOUT
+from benchmark.metrics.names import FIRST_JUDGE, LEAST_HELDOUT, judge_version
 from benchmark.model_settings import model_config
 from benchmark.space import resolve_space
 from benchmark.strategy_choice import StrategyChoice, choose_strategy
@@ -44,6 +44,8 @@ class Trial:
     metrics: tuple[str, ...]
     initialisation: int = 0  # repeat: the same images, other initial weights, batches, views and dropout
     samplings: int = 1  # independent sets of samples drawn from the trained model
+    heldout_images: int = 0  # what of the dataset there is; the fingerprint says which images these are
+    pool_images: int = 0
 
     def resolved(self) -> dict[str, Any]:
         """Return what decides the outcome, as JSON values; labels, paths and hardware do not."""
@@ -66,8 +68,15 @@ class Trial:
                 "metrics": sorted(self.metrics),
                 # what leakage looks for, in the samples of `none` too
                 "leakage_space": space if "leakage" in self.metrics and self.space.ranges else None,
+                **self._judge(),
             },
         }
+
+    def _judge(self) -> dict[str, int]:
+        """Return which judge looks for leakage, where it is not the one there was at first."""
+        version = judge_version(self.model.size)
+        asked = "leakage" in self.metrics and self.space.ranges
+        return {"leakage_judge": version} if asked and version != FIRST_JUDGE else {}
 
     def _extractor(self) -> dict[str, str]:
         own = self.extractor
@@ -189,6 +198,8 @@ def _cell(
             metrics=evaluation.metrics,
             initialisation=initialisation,
             samplings=settings.repeats.samplings,
+            heldout_images=len(dataset.heldout),
+            pool_images=len(dataset.train),
         )
         for budget in settings.budgets
         for validation_images in [_validation_images(suite, index, choice, config, budget)]

@@ -6,7 +6,7 @@ import itertools
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from benchmark.data import budget_indices, load_dataset
 from benchmark.environment import processor
 from benchmark.errors import UserError
 from benchmark.plan import Trial
+from benchmark.scoring_cost import finish, measure_leakage, measure_scoring, timed
 from benchmark.views import Views
 from pcvq2 import PCVQ2
 from pcvq2.config import PCVQ2Config
@@ -26,7 +27,8 @@ from pcvq2.training import Progress
 from strategies.answers import StrategyError
 
 _IMAGES = 96  # used for training, evaluating and scoring; more would not change the cost of a step
-_SAMPLES = {"cuda": 256, "cpu": 4}
+_SAMPLES = {"cuda": 256, "cpu": 128}  # drawn together
+_LONG_SECONDS = 2.0  # for four samples
 
 
 def probe_trials(
@@ -38,9 +40,13 @@ def probe_trials(
     steps: int,
     progress: Progress,
 ) -> dict[str, Probe]:
-    """Probe one trial of each kind, the one whose strategy augments most stages."""
+    """Probe one trial of each kind, the one whose strategy augments most stages, at its largest budget."""
     chosen: dict[str, Trial] = {}
-    for trial in sorted(trials, key=lambda one: len(one.strategy.augmented_stages)):
+
+    def weight(one: Trial) -> tuple[int, int]:
+        return len(one.strategy.augmented_stages), one.budget
+
+    for trial in sorted(trials, key=weight):
         chosen[kind_of(trial)] = trial
     return {
         kind: probe_trial(trial, trial.dataset.name in absent, device, threads, steps, progress)
@@ -74,7 +80,7 @@ def _measure(trial: Trial, synthetic: bool, images: Tensor, steps: int, progress
     marks: dict[str, list[float]] = {"codes": [], "prior": []}
 
     def mark(stage: str, step: int, of: int) -> None:
-        _finish(device)
+        finish(device)
         marks[stage].append(time.perf_counter())
         progress(stage, step, of)
 
@@ -82,12 +88,14 @@ def _measure(trial: Trial, synthetic: bool, images: Tensor, steps: int, progress
     model.fit(images, views, heldout=images, augmented_stages=trial.strategy.augmented_stages, progress=mark)
     codes, prior = (_step_seconds(marks[stage]) for stage in ("codes", "prior"))
     evaluation = max(0.0, marks["prior"][-1] - marks["prior"][-2] - prior)  # it comes with the last step
-    count = min(trial.samples, _SAMPLES[device.type])
     progress("sampling", 0, 1)
-    sampling = _timed(device, lambda: model.sample(count))
+    count = _drawn(trial, model, device)
+    sampling = timed(device, lambda: model.sample(count))
     progress("scoring", 0, 1)
-    likelihood = _timed(device, lambda: (model.bits_per_dim(images), model.reconstruct(images)))
-    features = _features_seconds(trial, images)
+    likelihood = timed(device, lambda: (model.bits_per_dim(images), model.reconstruct(images)))
+    scored = measure_scoring(trial, images)
+    progress("probes", 0, 1)
+    leakage = measure_leakage(trial, images)
     with tempfile.TemporaryDirectory() as folder:
         model.save(folder)
         model_bytes = sum(path.stat().st_size for path in Path(folder).iterdir())
@@ -99,7 +107,8 @@ def _measure(trial: Trial, synthetic: bool, images: Tensor, steps: int, progress
         evaluation_image_seconds=evaluation / (2 * len(images)),
         sample_image_seconds=sampling / count,
         likelihood_image_seconds=likelihood / len(images),
-        feature_image_seconds=features / len(images),
+        **scored,
+        **leakage,
         model_bytes=model_bytes,
         codes_bytes=_bytes_of(model.vqvae),
         checkpoint_bytes=2
@@ -139,30 +148,11 @@ def _step_seconds(marks: Sequence[float]) -> float:
     return statistics.median(between[len(between) // 2 :])
 
 
-def _features_seconds(trial: Trial, images: Tensor) -> float:
-    """Time the suite's extractor; the random network stands in where its weights are missing."""
-    from benchmark.metrics.extractors import load_extractor
-
-    pixels = images.permute(0, 2, 3, 1).cpu().numpy()
-    try:
-        extractor = load_extractor(trial.extractor, channels=trial.model.channels, device=str(images.device))
-    except UserError:
-        extractor = load_extractor("random", channels=trial.model.channels, device=str(images.device))
-    extractor.fit(pixels)
-    return _timed(images.device, lambda: extractor(pixels))
-
-
-def _timed(device: torch.device, call: Callable[[], object]) -> float:
-    _finish(device)
-    start = time.perf_counter()
-    call()
-    _finish(device)
-    return time.perf_counter() - start
-
-
-def _finish(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+def _drawn(trial: Trial, model: PCVQ2, device: torch.device) -> int:
+    """Return how many samples to time: as many as are drawn together, but few where that takes long."""
+    few = min(4, trial.samples)
+    together = min(trial.samples, _SAMPLES[device.type])
+    return together if timed(device, lambda: model.sample(few)) < _LONG_SECONDS else few
 
 
 def _bytes_of(module: nn.Module) -> int:

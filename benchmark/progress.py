@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import heapq
+import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from benchmark.paces import Paces
 from benchmark.plan import Trial
 from benchmark.records import Record
+from benchmark.stages import STAGES, Part, parts_of
 
 Clock = Callable[[], float]
 
-# cost of a step of stage `codes` and of all scoring, in steps of stage `prior` of the same trial (digits and
-# cats, two cores)
-_CODES_STEP, _SCORING = 0.4, 30.0
+_ENOUGH = 0.02  # of all work, measured, for an ETA
+_MANY = 300  # trials
 
 
 class Watcher(Protocol):
@@ -27,35 +30,6 @@ class Watcher(Protocol):
     def note(self, text: str) -> None: ...
 
 
-def codes_group(trial: Trial) -> tuple[object, ...] | None:
-    """Name the auto-encoder a trial shares; None when it trains its own."""
-    if "codes" in trial.strategy.augmented_stages:
-        return None
-    model = trial.model
-    noise = (trial.fingerprint, trial.budget, trial.seed, trial.initialisation)
-    return (*noise, model.size, model.vqvae, model.codes_stage)
-
-
-def step_work(trial: Trial) -> float:
-    """Estimate the multiplications of a step of stage `prior`: datasets and models of a suite differ."""
-    prior = trial.model.prior
-    return trial.model.prior_stage.batch * trial.model.size**2 * prior.channels**2 * prior.layers
-
-
-def work_of(trials: Iterable[Trial]) -> dict[str, float]:
-    """Estimate each trial's work, in its own steps of the stage prior; a shared auto-encoder counts once."""
-    seen: set[tuple[object, ...]] = set()
-    work = {}
-    for trial in trials:
-        group = codes_group(trial)
-        own = group is None or group not in seen
-        if group is not None:
-            seen.add(group)
-        codes = _CODES_STEP * trial.model.codes_stage.steps if own else 0.0
-        work[trial.id] = codes + trial.model.prior_stage.steps + _SCORING
-    return work
-
-
 @dataclass
 class Running:
     """Where one running trial stands."""
@@ -63,14 +37,19 @@ class Running:
     stage: str = "starting"
     step: int = 0
     steps: int = 0
-    done_work: float = 0.0
     began: float = 0.0  # when the stage was first heard of, and at which step
     first: int = 0
+    heard: float = 0.0  # when it was last heard of
 
     def pace(self, now: float) -> float | None:
         """Return the stage's steps per second in this run; None until there is something to measure."""
         passed = now - self.began
         return (self.step - self.first) / passed if passed > 0 and self.step > self.first else None
+
+    @property
+    def share(self) -> float:
+        """Return the share of the stage that is done."""
+        return self.step / self.steps if self.steps else 0.0
 
 
 @dataclass
@@ -85,64 +64,114 @@ class Run:
 
     def __post_init__(self) -> None:
         self.started = self.clock()
-        self._step_work = {trial.id: step_work(trial) for trial in self.trials}
-        self._steps = work_of(self.trials)
-        self.work = {trial_id: steps * self._step_work[trial_id] for trial_id, steps in self._steps.items()}
         self.titles = {trial.id: trial.title for trial in self.trials}
-        self._models = {trial.id: trial.model for trial in self.trials}
-        self._finished_work = 0.0
-        self._resumed_work: dict[str, float] = {}  # done by an earlier run: it says nothing about the pace
-        self._first_step: float | None = None
+        self._parts = {trial.id: parts_of(trial) for trial in self.trials}
+        self._work: dict[tuple[object, ...], float] = {}  # of all parts, by kind
+        for part in {p.name: p for parts in self._parts.values() for p in parts.values()}.values():
+            self._work[part.kind] = self._work.get(part.kind, 0.0) + part.work
+        self._shares: dict[tuple[object, ...], float] = {}  # what is done of a part, by anybody
+        self._ended: set[str] = set()
+        self._paces = Paces()
+        self._kept: tuple[float, dict[str, float]] = (-math.inf, {})  # what was left, and when
         self.at_once = 0  # trials seen running together
 
     def step(self, trial_id: str, stage: str, step: int, steps: int) -> None:
-        """Note that a trial has done `step` of `steps` in a stage."""
-        if self._first_step is None:
-            self._first_step = self.clock()  # start-up of the workers is not work
-        whole = self._steps[trial_id]
-        if stage == "codes":
-            done = min(_CODES_STEP * step, whole)
-        elif stage == "prior":
-            done = whole - self._models[trial_id].prior_stage.steps - _SCORING + step
-        else:
-            done = whole - _SCORING
-        done *= self._step_work[trial_id]
-        self._resumed_work.setdefault(trial_id, done)
-        last = self.running.get(trial_id)
-        began, first = self.clock(), step
+        """Note that a trial has done `step` of `steps` in a stage, or waits in one of no work."""
+        now, last = self.clock(), self.running.get(trial_id)
+        parts = self._parts[trial_id]
+        began, first = now, step
         if last is not None and last.stage == stage and last.step <= step:
             began, first = last.began, last.first
-        self.running[trial_id] = Running(stage, step, steps, done, began, first)
+        heard = Running(stage, step, steps, began, first, now)
+        if last is not None:
+            self._learn(parts, last, heard)
+        self.running[trial_id] = heard
         self.at_once = max(self.at_once, len(self.running))
+        if stage in parts:
+            earlier = [parts[s] for s in STAGES[: STAGES.index(stage)] if s in parts and s != "probes"]
+            for part in earlier:
+                self._shares[part.name] = 1.0
+            name = parts[stage].name
+            self._shares[name] = max(self._shares.get(name, 0.0), heard.share)
+
+    def _learn(self, parts: dict[str, Part], last: Running, now: Running) -> None:
+        """Measure what happened between two reports, where all of it was one stage's work."""
+        passed, part = now.heard - last.heard, parts.get(last.stage)
+        if part is None:
+            return  # it waited
+        if now.stage == last.stage:
+            self._paces.note(part.kind, max(0.0, now.share - last.share) * part.work, passed)
+        elif now.step == 0 and now.stage in parts:  # the next stage begins
+            self._paces.note(part.kind, (1 - last.share) * part.work, passed)
 
     def end(self, record: Record) -> None:
         """Note that a trial has ended."""
-        self.running.pop(record["id"], None)
-        self._finished_work += self.work[record["id"]]
+        trial_id, now = record["id"], self.clock()
+        last = self.running.pop(trial_id, None)
+        parts = self._parts[trial_id]
         if record["status"] == "done":
             self.done += 1
+            if last is not None and last.stage in parts:
+                left = [p for s, p in parts.items() if STAGES.index(s) > STAGES.index(last.stage)]
+                work = (1 - last.share) * parts[last.stage].work + sum(part.work for part in left)
+                kind = parts[last.stage].kind if not left else ("several stages",)
+                self._paces.note(kind, work, now - last.heard)
         else:
             self.failed.append(record)
+        self._ended.add(trial_id)
+        for part in parts.values():
+            if record["status"] == "done" or part.name[-1] == trial_id:
+                self._shares[part.name] = 1.0
 
     def again(self, trial_id: str) -> None:
         """Note that a trial that failed is run once more."""
         self.failed = [record for record in self.failed if record["id"] != trial_id]
-        self._finished_work -= self.work[trial_id]
+        self._ended.discard(trial_id)
+        for part in self._parts[trial_id].values():
+            if part.name[-1] == trial_id:
+                self._shares.pop(part.name, None)
 
     @property
     def share(self) -> float:
-        """Return the share of the work that is done."""
-        done = self._finished_work + sum(r.done_work for r in self.running.values())
-        return done / max(1e-9, sum(self.work.values()))
+        """Return the share of the work that is done, as far as is known how long it takes."""
+        whole = sum(self._paces.seconds(kind, work) for kind, work in self._work.items())
+        return 1 - sum(self._left().values()) / max(1e-9, whole)
 
     @property
     def eta_seconds(self) -> float | None:
-        """Return the seconds left at the mean pace so far; None until a fiftieth of the work is measured."""
-        total = sum(self.work.values())
-        measured = self.share * total - sum(self._resumed_work.values())
-        if self._first_step is None or measured < 0.02 * total:
+        """Return the seconds left at the paces so far; None until a fiftieth of the work is measured.
+
+        Trials go in their order to whoever is free first, as many at once as were seen together.
+        """
+        if self._paces.measured < _ENOUGH * sum(self._work.values()):
             return None
-        return (self.clock() - self._first_step) * (1 - self.share) * total / measured
+        free = [0.0] * max(1, self.at_once)
+        for seconds in self._left().values():
+            heapq.heapreplace(free, free[0] + seconds)
+        return max(free)
+
+    def _left(self) -> dict[str, float]:
+        """Return the seconds that each trial has left, running ones first.
+
+        What is shared is left to whoever comes first. A large suite looks once a second at the most:
+        looking takes longer than a step.
+        """
+        now = self.clock()
+        if len(self.trials) > _MANY and now - self._kept[0] < 1.0:
+            return self._kept[1]
+        taken: set[tuple[object, ...]] = set()
+        left = {}
+        for trial_id in [*self.running, *(t for t in self._parts if t not in self.running)]:
+            if trial_id in self._ended:
+                continue
+            parts = [part for part in self._parts[trial_id].values() if part.name not in taken]
+            taken |= {part.name for part in parts}
+            left[trial_id] = sum(
+                self._paces.seconds(part.kind, part.work) * (1 - self._shares.get(part.name, 0.0))
+                for part in parts
+            )
+        self._kept = (now, left)
+        return left
 
     def line(self) -> str:
         """Return the state in one line."""

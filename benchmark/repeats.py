@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from benchmark.metrics.extractor_base import Extractor
-from benchmark.metrics.names import NOT_OF_SAMPLES
-from benchmark.metrics.score import COUNTS, SETS_OF, ImageSets
+from benchmark.metrics.score import COUNTS, ImageSets
 from benchmark.plan import Trial
 from benchmark.records import Record, Store
 from benchmark.scoring import feature_scores, leakage_keys
 from benchmark.seeds import seed_for
+from benchmark.stages import Steps
 from pcvq2 import PCVQ2
-from pcvq2.training import Progress
 
 
 @dataclass(frozen=True)
@@ -30,19 +29,23 @@ class Sampler:
     heldout: Tensor
     store: Store
 
-    def scores(self, sampling: int) -> Record:
+    def scores(self, sampling: int, steps: Steps) -> Record:
         """Return the sample scores of a set; all strategies share the noise of a `sampling`."""
         trial = self.trial
-        samples = self.model.sample(trial.samples, seed=seed_for(trial, "sampling", sampling))
+        with steps.part(f"sampling {sampling}"):
+            samples = self.model.sample(
+                trial.samples,
+                seed=seed_for(trial, "sampling", sampling),
+                progress=lambda done, count: steps.report(),
+            )
         drawn = replace(self.sets, generated=samples.permute(0, 2, 3, 1).cpu().numpy())
-        metrics = [name for name in trial.metrics if name in SETS_OF and name not in NOT_OF_SAMPLES]
         found: Record = dict(
-            feature_scores(trial, self.extractor, drawn, self.store, metrics=metrics, sampling=sampling)
+            feature_scores(trial, self.extractor, drawn, self.store, steps, sampling=sampling)
         )
-        return found | leakage_keys(trial, self.heldout, samples, self.store, sampling=sampling)
+        return found | leakage_keys(trial, self.heldout, samples, self.store, steps, sampling=sampling)
 
 
-def repeated_keys(sampler: Sampler, first: Record, progress: Progress) -> Record:
+def repeated_keys(sampler: Sampler, first: Record, steps: Steps) -> Record:
     """Draw the trial's further sets; return every score of all sets, the first among them. {} for one set.
 
     `repeated_scores` maps each score to a list in the order of samplings; None where one has no value, with
@@ -53,8 +56,7 @@ def repeated_keys(sampler: Sampler, first: Record, progress: Progress) -> Record
         return {}
     start, sets = time.perf_counter(), [first]
     for sampling in range(1, count):
-        progress("sampling", sampling, count)
-        sets.append(sampler.scores(sampling))
+        sets.append(sampler.scores(sampling, steps))
     names = [name for name in sets[-1] if _is_score(name) and any(_has_number(s, name) for s in sets)]
     keys: Record = {
         "repeated_scores": {name: [scores.get(name) for scores in sets] for name in names},

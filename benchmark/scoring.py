@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 
 import numpy as np
 from torch import Tensor
@@ -11,19 +10,21 @@ from torch import Tensor
 from benchmark.metrics.extractor_base import Extractor
 from benchmark.metrics.extractors import load_extractor
 from benchmark.metrics.feature_cache import FeatureCache
-from benchmark.metrics.leakage import build_judge, leakage_scores
+from benchmark.metrics.leakage import build_judge, leakage_scores, prepare_judge
 from benchmark.metrics.memorisation import nearest_index
-from benchmark.metrics.score import COUNTS, ImageSets, Score, score_samples, suffixed
+from benchmark.metrics.names import NOT_OF_SAMPLES
+from benchmark.metrics.score import COUNTS, SETS_OF, ImageSets, Score, score_samples, suffixed
 from benchmark.plan import Trial
 from benchmark.records import Record, Store
 from benchmark.seeds import seed_for
+from benchmark.stages import Progress, Steps, probes_group
 from pcvq2.randomness import derive_seed
 
 SHOWN = 32  # images of each kind kept for the report's grids
 
 
 def sample_keys(
-    trial: Trial, extractor: Extractor, sets: ImageSets, store: Store
+    trial: Trial, extractor: Extractor, sets: ImageSets, store: Store, steps: Steps
 ) -> tuple[Record, dict[str, bytes]]:
     """Score samples with the suite's extractor and with pixels beside it; keep images for the report."""
     scores: Record = {
@@ -32,29 +33,30 @@ def sample_keys(
         "extractor_accuracy": getattr(extractor, "accuracy", None),
         "samples": len(sets.generated),
         "references": len(sets.heldout),
-        **feature_scores(trial, extractor, sets, store),
+        **feature_scores(trial, extractor, sets, store, steps),
     }
     cache = FeatureCache(extractor, sets.heldout, store.features)
     return scores, {"images.npz": _shown(cache, sets)}
 
 
 def feature_scores(
-    trial: Trial,
-    extractor: Extractor,
-    sets: ImageSets,
-    store: Store,
-    *,
-    metrics: Sequence[str] | None = None,
-    sampling: int = 0,
+    trial: Trial, extractor: Extractor, sets: ImageSets, store: Store, steps: Steps, *, sampling: int = 0
 ) -> dict[str, Score]:
-    """Return the scores of one set of samples in both kinds of features; the suite's metrics for None."""
-    wanted = {"metrics": trial.metrics if metrics is None else metrics}
-    seed = seed_for(trial, "scoring", sampling)
-    scores = score_samples(FeatureCache(extractor, sets.heldout, store.features), sets, seed=seed, **wanted)
+    """Return the scores of one set of samples in both kinds of features.
+
+    These are the suite's metrics; of further samplings, those that samples can change.
+    """
+    seed, names = seed_for(trial, "scoring", sampling), trial.metrics
+    if sampling:
+        names = tuple(name for name in names if name in SETS_OF and name not in NOT_OF_SAMPLES)
+    with steps.part(f"scores {sampling}"):
+        cache = FeatureCache(extractor, sets.heldout, store.features)
+        scores = score_samples(cache, sets, seed=seed, metrics=names)
     if trial.extractor != "pixels":
-        pixels = load_extractor("pixels", channels=trial.model.channels)
-        cache = FeatureCache(pixels, sets.heldout, store.features)
-        beside = score_samples(cache, sets, seed=seed, **wanted)
+        with steps.part(f"pixels {sampling}"):
+            pixels = load_extractor("pixels", channels=trial.model.channels)
+            cache = FeatureCache(pixels, sets.heldout, store.features)
+            beside = score_samples(cache, sets, seed=seed, metrics=names)
         scores |= suffixed({k: v for k, v in beside.items() if k not in COUNTS}, "_pixels")
     return scores
 
@@ -77,12 +79,39 @@ def _shown(cache: FeatureCache, sets: ImageSets) -> bytes:
     return buffer.getvalue()
 
 
+def prepare_probes(trial: Trial, heldout: Tensor, store: Store, progress: Progress) -> None:
+    """Train the leakage probes of a data set and space, unless they are there or another trial is at them.
+
+    Done before anything else: by the time trials that run beside this one come to be scored they are there.
+    """
+    if probes_group(trial) is not None:
+        prepare_judge(
+            heldout,
+            trial.space,
+            seed=_probing(trial),
+            folder=store.probes,
+            progress=lambda step, steps: progress("probes", step, steps),
+        )
+
+
 def leakage_keys(
-    trial: Trial, heldout: Tensor, samples: Tensor, store: Store, *, sampling: int = 0
+    trial: Trial, heldout: Tensor, samples: Tensor, store: Store, steps: Steps, *, sampling: int = 0
 ) -> Record:
     """Return how much of the suite's augmentation appears in the samples."""
-    if "leakage" not in trial.metrics or not trial.space.ranges:
+    if probes_group(trial) is None:
         return {}
-    probing = derive_seed(trial.fingerprint, "leakage")  # one judge for all trials of a dataset and space
-    judge = build_judge(heldout, trial.space, seed=probing % 2**31, folder=store.probes)
-    return leakage_scores(judge, samples, seed=seed_for(trial, "leakage", sampling) % 2**31)
+    with steps.part(f"leakage {sampling}"):
+        judge = build_judge(
+            heldout,
+            trial.space,
+            seed=_probing(trial),
+            folder=store.probes,
+            progress=steps.aside("probes"),
+            waiting=lambda: steps.aside("waiting for probes")(0, 1),
+        )
+        return leakage_scores(judge, samples, seed=seed_for(trial, "leakage", sampling) % 2**31)
+
+
+def _probing(trial: Trial) -> int:
+    """Return the seed of the one judge of all trials of a dataset and space."""
+    return derive_seed(trial.fingerprint, "leakage") % 2**31

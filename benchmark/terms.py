@@ -16,7 +16,7 @@ class Terms:
 
     keep: what a finished trial leaves on disk beside its record: nothing, its model, or its checkpoints too.
     retries: how often a failed trial is tried again in the same run (a worker that died is replaced anyway).
-    stall_seconds: a trial that makes no step of training for so long fails; 0: it may hang.
+    stall_seconds: a trial that makes no step of any stage for so long fails; 0: it may hang.
     address: of a Ray cluster; None starts Ray on this machine, reachable from this machine only.
     """
 

@@ -18,10 +18,12 @@ from benchmark.extraction import extractor_of
 from benchmark.metrics.score import ImageSets
 from benchmark.outcome import budget_keys, code_keys, likelihood_keys, reconstruction_keys, training_keys
 from benchmark.plan import Trial
+from benchmark.pulse import heard_by, pulse
 from benchmark.records import Record, Store, failure, heading
 from benchmark.repeats import Sampler, repeated_keys
-from benchmark.scoring import leakage_keys, sample_keys
+from benchmark.scoring import leakage_keys, prepare_probes, sample_keys
 from benchmark.seeds import seed_for, subset_seed
+from benchmark.stages import Steps, scoring_parts
 from benchmark.storable import storable
 from benchmark.terms import Keep
 from benchmark.views import Views
@@ -99,6 +101,7 @@ def run_trial(
     learned = trial.budget - trial.validation_images
     train, validation = images[:learned], images[learned:] if trial.validation_images else None
 
+    prepare_probes(trial, heldout, store, progress)
     model = PCVQ2(trial.model, seed=seed_for(trial, "model"), device=device)
     views = Views(trial, seed_for(trial, "views"))
     log = model.fit(
@@ -118,27 +121,34 @@ def run_trial(
     )
     model.save(store.model_path(trial.id))
 
-    progress("sampling", 0, 1)
     sampling_start = time.perf_counter()
-    samples = model.sample(trial.samples, seed=seed_for(trial, "sampling"))
-    reconstructions = model.reconstruct(heldout)
-    scoring_start = time.perf_counter()
-    progress("scoring", 0, 1)
-    sets = ImageSets(
-        train=subset[:learned],
-        pool=dataset.train,
-        heldout=dataset.heldout,
-        generated=_to_numpy(samples),
-        reconstructions=_to_numpy(reconstructions),
+    samples = model.sample(
+        trial.samples,
+        seed=seed_for(trial, "sampling"),
+        progress=lambda done, count: progress("sampling", done, count),
     )
-    extractor = extractor_of(trial, dataset, store.extractors, device)
-    scores, artifacts = sample_keys(trial, extractor, sets, store)
-    scores |= leakage_keys(trial, heldout, samples, store)
-    scores |= repeated_keys(Sampler(trial, model, extractor, sets, heldout, store), scores, progress)
-    scores |= _truth(trial, samples)
-    record = heading(trial) | {"status": "done"} | scores
-    record |= likelihood_keys(model, train, validation, heldout) | code_keys(model, heldout)
-    record |= reconstruction_keys(model, train, heldout, reconstructions)
+    scoring_start = time.perf_counter()
+    steps = Steps("scoring", scoring_parts(trial), progress)
+    with heard_by(steps.report):
+        with steps.part("reconstructions"):
+            reconstructions = model.reconstruct(heldout, pulse=pulse)
+        sets = ImageSets(
+            train=subset[:learned],
+            pool=dataset.train,
+            heldout=dataset.heldout,
+            generated=_to_numpy(samples),
+            reconstructions=_to_numpy(reconstructions),
+        )
+        with steps.part("extractor"):
+            extractor = extractor_of(trial, dataset, store.extractors, device)
+        scores, artifacts = sample_keys(trial, extractor, sets, store, steps)
+        scores |= leakage_keys(trial, heldout, samples, store, steps)
+        scores |= repeated_keys(Sampler(trial, model, extractor, sets, heldout, store), scores, steps)
+        scores |= _truth(trial, samples)
+        record = heading(trial) | {"status": "done"} | scores
+        with steps.part("likelihood"):
+            record |= likelihood_keys(model, train, validation, heldout) | code_keys(model, heldout)
+            record |= reconstruction_keys(model, train, heldout, reconstructions)
     record |= views.summary() | training_keys(trial, log, views)
     record |= budget_keys(rows, len(dataset.train), subset_seed(trial))
     record |= {

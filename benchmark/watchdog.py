@@ -1,4 +1,4 @@
-"""Notice a trial that hangs: one that makes no step of training for too long."""
+"""Notice a trial that hangs: one that makes no step of any stage for too long."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Alarm(contextlib.AbstractContextManager["Alarm"]):
             signal.signal(signal.SIGALRM, self._previous)
 
     def beat(self, stage: str, step: int, steps: int) -> None:
-        """Note a step. The last of a stage ends the watch: what follows has no steps to go by."""
+        """Note a step, or the same one again. The last of a stage ends the watch until the next begins."""
         if self._usable:
-            signal.setitimer(signal.ITIMER_REAL, self._seconds if _watched(stage, step, steps) else 0)
+            signal.setitimer(signal.ITIMER_REAL, self._seconds if _watched(step, steps) else 0)
 
     def _ring(self, number: int, frame: FrameType | None) -> None:
         raise Stalled(f"no step for {self._seconds:g} s")
@@ -65,7 +65,7 @@ class Sentry(contextlib.AbstractContextManager["Sentry"]):
 
     def beat(self, stage: str, step: int, steps: int) -> None:
         """Note a step; see Alarm.beat."""
-        watched = _watched(stage, step, steps)
+        watched = _watched(step, steps)
         self._deadline = time.monotonic() + self._seconds if watched else None
 
     def _watch(self) -> None:
@@ -79,5 +79,5 @@ class Sentry(contextlib.AbstractContextManager["Sentry"]):
                     os._exit(1)
 
 
-def _watched(stage: str, step: int, steps: int) -> bool:
-    return stage in ("codes", "prior") and step < steps
+def _watched(step: int, steps: int) -> bool:
+    return step < steps  # of every stage: scoring can hang in a plugin as well as training

@@ -26,6 +26,10 @@ from pcvq2.vqvae2 import VQVAE2
 _FORMAT = 1
 
 
+def _silent(*what: int) -> None:
+    """Report to nobody."""
+
+
 class PCVQ2:
     """PixelCNN priors over VQ-VAE-2 codes (Mimura 2023, arXiv 2305.12681, names the combination PC-VQ2).
 
@@ -97,16 +101,31 @@ class PCVQ2:
         return fitting.log
 
     @torch.no_grad()
-    def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0, batch: int = 256) -> Tensor:
-        """Draw n images: uint8 (n, C, H, W). Equal (n, seed) means equal noise, whatever the weights."""
+    def sample(
+        self,
+        n: int,
+        *,
+        temperature: float = 1.0,
+        seed: int = 0,
+        batch: int = 256,
+        progress: Callable[[int, int], None] = _silent,
+    ) -> Tensor:
+        """Draw n images: uint8 (n, C, H, W). Equal (n, seed) means equal noise, whatever the weights.
+
+        `progress` hears how many images of how many are drawn: after each batch, and with each row of codes.
+        """
         generator = torch.Generator().manual_seed(derive_seed(seed, "sample"))
         sides = self.config.vqvae.map_sizes(self.config.size)
         uniforms = [torch.rand(n, side, side, generator=generator).to(self.device) for side in sides]
-        images, draw = [], PriorSampler(self.prior, temperature)
+        done, images = 0, []
+        draw = PriorSampler(self.prior, temperature, pulse=lambda: progress(done, n))
         for start in range(0, n, batch):
+            progress(start, n)
             chunk = [u[start : start + batch] for u in uniforms]
             condition = identity_condition(self.prior, len(chunk[0]), self.device)
             images.append(self.decode(draw(chunk, condition)))
+            done += len(images[-1])
+        progress(n, n)
         return torch.cat(images)
 
     def encode(self, images: Tensor) -> list[Tensor]:
@@ -120,18 +139,28 @@ class PCVQ2:
         mean = self.vqvae.decode(codes).mean
         return ((mean.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
-    def reconstruct(self, images: Tensor, batch: int = 256) -> Tensor:
-        """Encode and decode uint8 images (N, C, H, W)."""
-        return torch.cat([self.decode(self.encode(chunk)) for chunk in images.split(batch)])
+    def reconstruct(self, images: Tensor, batch: int = 256, *, pulse: Callable[[], None] = _silent) -> Tensor:
+        """Encode and decode uint8 images (N, C, H, W); `pulse` is called with each batch."""
+        rebuilt = []
+        for chunk in images.split(batch):
+            pulse()
+            rebuilt.append(self.decode(self.encode(chunk)))
+        return torch.cat(rebuilt)
 
     @torch.no_grad()
-    def bits_per_dim(self, images: Tensor, batch: int = 128) -> Ledger:
-        """Return the ledger of -log2 p(x) <= rates + distortion for clean uint8 images, per image."""
+    def bits_per_dim(
+        self, images: Tensor, batch: int = 128, *, pulse: Callable[[], None] = _silent
+    ) -> Ledger:
+        """Return the ledger of -log2 p(x) <= rates + distortion for clean uint8 images, per image.
+
+        `pulse` is called with each batch.
+        """
         self._check(images, "images")
         per_dim = BITS_PER_NAT / images[0].numel()
         rates: list[list[Tensor]] = [[] for _ in self.config.vqvae.levels]
         distortions = []
         for chunk in images.split(batch):
+            pulse()
             maps = self.vqvae.encode(as_floats(chunk))
             condition = identity_condition(self.prior, len(chunk), chunk.device)
             for level, nats in enumerate(self.prior.nats(maps, condition)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -100,12 +100,14 @@ class Prior(nn.Module):
 class PriorSampler:
     """Draw code maps batch after batch, level after level, with what was prepared for the first batch."""
 
-    def __init__(self, prior: Prior, temperature: float = 1.0) -> None:
+    def __init__(
+        self, prior: Prior, temperature: float = 1.0, *, pulse: Callable[[], None] | None = None
+    ) -> None:
         self.prior = prior
         self.levels = []
         for network in prior.networks:
             assert isinstance(network, GatedPixelCNN)
-            self.levels.append(MapSampler(network, temperature))
+            self.levels.append(MapSampler(network, temperature, pulse=pulse))
 
     @torch.no_grad()
     def __call__(self, uniforms: Sequence[Tensor], condition: Tensor | None = None) -> list[Tensor]:

@@ -42,15 +42,21 @@ class MapSampler:
     Dropout is off, the model's mode is left as it is, its weights must not change meanwhile. On a GPU a
     tile size that comes a second time is recorded as one CUDA graph and replayed from then on: a map costs
     thousands of small kernels, and launching them one by one takes longer than running them. `record` is
-    that mechanism. Raises ValueError for a temperature that is not positive.
+    that mechanism. `pulse` is called with each row that is not replayed.
+    Raises ValueError for a temperature that is not positive.
     """
 
     def __init__(
-        self, model: GatedPixelCNN, temperature: float = 1.0, *, record: Record | None = None
+        self,
+        model: GatedPixelCNN,
+        temperature: float = 1.0,
+        *,
+        record: Record | None = None,
+        pulse: Callable[[], None] | None = None,
     ) -> None:
         if not temperature > 0:
             raise ValueError(f"temperature must be positive, got {temperature}")
-        self.model, self.temperature = model, temperature
+        self.model, self.temperature, self._pulse = model, temperature, pulse
         on_gpu = model.embedding.weight.is_cuda
         self._tile = GPU_TILE if on_gpu else TILE
         self._record = record or (cuda_graph if on_gpu else None)
@@ -66,7 +72,7 @@ class MapSampler:
             key = (len(tile), height, width)
             if key not in self._tiles:
                 sampler = CachedSampler(self.model, *key, self.temperature)
-                self._tiles[key] = _Tile(sampler, self._record)
+                self._tiles[key] = _Tile(sampler, self._record, self._pulse)
             targets = uniforms[tile].permute(1, 2, 0)[..., None].contiguous()
             parts = [None if given is None else given[tile] for given in (context, condition)]
             with torch.autocast(uniforms.device.type, enabled=False):
@@ -77,8 +83,10 @@ class MapSampler:
 class _Tile:
     """Decode tiles of one shape: eagerly the first time, recorded at the second, replayed after that."""
 
-    def __init__(self, sampler: CachedSampler, record: Record | None) -> None:
-        self._sampler, self._record = sampler, record
+    def __init__(
+        self, sampler: CachedSampler, record: Record | None, pulse: Callable[[], None] | None
+    ) -> None:
+        self._sampler, self._record, self._pulse = sampler, record, pulse
         self._uses = 0
         self._given: Given | None = None
         self._codes = torch.empty(0)
@@ -87,7 +95,7 @@ class _Tile:
     def __call__(self, given: Given) -> Tensor:
         self._uses += 1
         if self._record is None or self._uses == 1:
-            return self._decode(given)
+            return self._decode(given, self._pulse)
         if self._given is None:
             height, width, batch, _ = given.uniforms.shape
             self._given = Given(given.uniforms.clone(), _cloned(given.context), _cloned(given.condition))
@@ -104,10 +112,12 @@ class _Tile:
         assert self._given is not None
         self._codes.copy_(self._decode(self._given))
 
-    def _decode(self, given: Given) -> Tensor:
+    def _decode(self, given: Given, pulse: Callable[[], None] | None = None) -> Tensor:
         draw = self._sampler.draw
 
         def choose(row: int, column: int, logits: Tensor) -> Tensor:
+            if pulse is not None and not column:
+                pulse()
             return draw(logits, given.uniforms[row, column])
 
         return self._sampler.decode(choose, given.context, given.condition)

@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import filelock
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from benchmark.metrics.extractor_base import Images, batches, check_images
 from benchmark.metrics.rounding import one_thread
+from benchmark.pulse import locked, pulse
 from pcvq2.tensor_file import RefusedFile, read_tensors, write_tensors
 
 VERSION = 1
@@ -75,7 +75,7 @@ class Classifier:
             return _train(self.network, labelled)
         labelled.folder.mkdir(parents=True, exist_ok=True)
         path = labelled.folder / f"classifier-{_key(labelled)}.safetensors"
-        with filelock.FileLock(path.with_suffix(".lock")):
+        with locked(path.with_suffix(".lock")):
             try:
                 self.network.load_state_dict(read_tensors(path)[0])
             except (RefusedFile, RuntimeError):  # absent, damaged or of another shape: trained below
@@ -113,6 +113,7 @@ def _train(network: nn.Sequential, labelled: Labelled) -> None:
     generator = torch.Generator().manual_seed(SEED)
     with one_thread():
         for _ in range(STEPS):
+            pulse()
             rows = torch.randint(len(images), (BATCH,), generator=generator)
             down, right = torch.randint(-SHIFT, SHIFT + 1, (2,), generator=generator).tolist()
             views = images[rows].roll((down, right), (2, 3))

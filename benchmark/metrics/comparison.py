@@ -26,6 +26,7 @@ from benchmark.metrics.memorisation import (
     distance_ratio,
     measure_nearness,
 )
+from benchmark.pulse import pulse
 
 KID_SUBSET = 1000
 FLOOR_DRAWS, FLOOR_IMAGES = 20, 10_000  # draws at the most, and images in all of them
@@ -147,7 +148,10 @@ class Comparison:
         pool = len(real.get("pool", ()))
         varied = not self.count("score_images") <= pool < 2 * count  # else the draws are much the same images
         draws = max(1, min(FLOOR_DRAWS, FLOOR_IMAGES // count)) if varied else 1
-        values = [self._real_distance(kind, real, count, random) for _ in range(draws)]
+        values = []
+        for _ in range(draws):
+            pulse()
+            values.append(self._real_distance(kind, real, count, random))
         if draws == 1:
             return Scored(values[0])
         low, high = np.quantile(values, [0.025, 0.975])

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import BenchError
+from benchmark.pulse import pulse
 
 Images = NDArray[np.uint8]  # (N, H, W, C)
 
@@ -41,6 +42,7 @@ def batches(images: Images, bytes_per_image: int, *, budget_bytes: int = 2**28) 
     """Cut images into batches whose working memory stays within the budget, 256 images at most."""
     size = max(1, min(256, budget_bytes // max(1, bytes_per_image)))
     for start in range(0, len(images), size):
+        pulse()
         yield images[start : start + size]
 
 

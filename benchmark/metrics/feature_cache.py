@@ -6,13 +6,13 @@ import hashlib
 import re
 from pathlib import Path
 
-import filelock
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from benchmark.errors import BenchError
 from benchmark.metrics.extractor_base import Extractor, Images
+from benchmark.pulse import locked
 from pcvq2.tensor_file import RefusedFile, read_tensors, write_tensors
 
 VERSION = 1
@@ -58,7 +58,7 @@ class FeatureCache:
         self.folder.mkdir(parents=True, exist_ok=True)
         name = re.sub(r"[^\w-]+", "_", self.extractor.name)[:60]  # of the user's own, maybe
         path = self.folder / f"{name}-{self._key(images)}.safetensors"
-        with filelock.FileLock(path.with_suffix(".lock")):
+        with locked(path.with_suffix(".lock")):
             try:
                 return read_tensors(path)[0]["features"].numpy()
             except (FileNotFoundError, RefusedFile, KeyError):  # absent or damaged: computed below

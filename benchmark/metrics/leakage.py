@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.metrics.names import LEAST_HELDOUT
-from benchmark.metrics.probe import Probe, train_probe
+from benchmark.metrics.names import LEAST_HELDOUT, judge_version
+from benchmark.metrics.probe import Probe, steps_of, train_probe
 from benchmark.metrics.rounding import one_thread, plain_floats
+from benchmark.pulse import locked, pulse
 from pcvq2.tensor_file import RefusedFile, read_tensors, write_tensors
 from strategies import AugmentationSpace
 
-VERSION = 2  # 1: depended on memory layout and threads
 _RESAMPLES = 1000
 _DRAWS = 2  # augmented versions of each held-out image
 _NOISE = 4.0  # standard errors by which augmented must differ from clean images to be told apart
@@ -41,30 +42,77 @@ class Judge:
     single: Tensor  # (operations: what was done, operations: what was seen), means
 
 
-def build_judge(heldout: Tensor, space: AugmentationSpace, *, seed: int, folder: Path | None = None) -> Judge:
+def build_judge(
+    heldout: Tensor,
+    space: AugmentationSpace,
+    *,
+    seed: int,
+    folder: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    waiting: Callable[[], None] = pulse,
+) -> Judge:
     """Return the judge of a dataset and space, trained once per folder, under a lock.
 
     heldout: uint8 (N, C, H, W), real images no model was trained on. No probe is asked about an image it was
-    trained on. Raises ValueError for fewer than four images.
+    trained on. `progress` hears of steps of training, where there are any; `waiting` is called now and then
+    while another process trains it. Raises ValueError for fewer than four images.
     """
+    images = plain_floats(heldout)
+    if folder is None:
+        _check(heldout)
+        return _train(images, space, seed, progress)
+    path = _path(folder, heldout, space, seed)
+    with locked(path.with_suffix(".lock"), waiting=waiting):
+        return _kept(path, images, space, seed, progress)
+
+
+def prepare_judge(
+    heldout: Tensor,
+    space: AugmentationSpace,
+    *,
+    seed: int,
+    folder: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Train the judge that `build_judge` will ask for, unless it is there or another process is at it."""
+    path = _path(folder, heldout, space, seed)
+    try:
+        with filelock.FileLock(path.with_suffix(".lock"), timeout=0):
+            if path.exists() and progress is not None:
+                progress(1, 1)
+            _kept(path, plain_floats(heldout), space, seed, progress)
+    except filelock.Timeout:  # it will be there by the time it is asked
+        return
+
+
+def _path(folder: Path, heldout: Tensor, space: AugmentationSpace, seed: int) -> Path:
+    _check(heldout)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{_key(heldout, space, seed)}.safetensors"
+
+
+def _check(heldout: Tensor) -> None:
     least = LEAST_HELDOUT["leakage"]
     if len(heldout) < least:
         raise ValueError(f"leakage needs at least {least} held-out images, got {len(heldout)}")
-    images = plain_floats(heldout)
-    if folder is None:
-        return _train(images, space, seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{_key(heldout, space, seed)}.safetensors"
-    with filelock.FileLock(path.with_suffix(".lock")):
-        try:
-            stored = read_tensors(path)[0] if path.exists() else None
-        except RefusedFile:  # a damaged probe is trained again
-            stored = None
-        if stored is None:
-            judge = _train(images, space, seed)
-            write_tensors(_tensors(judge), path, {"version": VERSION})
-            return judge
-    return _restored(stored, images, space)
+
+
+def _kept(
+    path: Path,
+    images: Tensor,
+    space: AugmentationSpace,
+    seed: int,
+    progress: Callable[[int, int], None] | None,
+) -> Judge:
+    """Read the judge, or train it and leave it there; the lock is the caller's to hold."""
+    try:
+        if path.exists():
+            return _restored(read_tensors(path)[0], images, space)
+    except RefusedFile:  # damaged: it is trained again
+        pass
+    judge = _train(images, space, seed, progress)
+    write_tensors(_tensors(judge), path, {"version": judge_version(images.shape[2])})
+    return judge
 
 
 def leakage_scores(judge: Judge, generated: Tensor, *, seed: int) -> dict[str, Score]:
@@ -106,18 +154,33 @@ def _resampled(values: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 @one_thread()
-def _train(images: Tensor, space: AugmentationSpace, seed: int) -> Judge:
+def _train(
+    images: Tensor, space: AugmentationSpace, seed: int, progress: Callable[[int, int], None] | None = None
+) -> Judge:
+    done = 0
+
+    def tick() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, total)
+
+    total = 2 * steps_of(images.shape[2]) + 2 * (1 + _DRAWS + len(space.ranges))
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed)).to(images.device)
     halves = order.tensor_split(2)
-    probes = tuple(train_probe(images[half], space, seed + 10_000 * i) for i, half in enumerate(halves))
+    probes = tuple(train_probe(images[h], space, seed + 10_000 * i, tick) for i, h in enumerate(halves))
     clean, full, single = [], [], []
     for probe, others in zip(probes, reversed(halves), strict=True):
         asked = images[others]
-        clean.append(probe.respond(asked))
-        full.append(
-            torch.cat([probe.respond(_views(asked, space, space.ranges, seed + d)) for d in range(_DRAWS)])
-        )
-        rows = [probe.respond(_views(asked, space, [n], seed + 7)).mean(0) for n in space.ranges]
+
+        def said(views: Tensor, probe: Probe = probe) -> Tensor:
+            found = probe.respond(views)
+            tick()
+            return found
+
+        clean.append(said(asked))
+        full.append(torch.cat([said(_views(asked, space, space.ranges, seed + d)) for d in range(_DRAWS)]))
+        rows = [said(_views(asked, space, [n], seed + 7)).mean(0) for n in space.ranges]
         single.append(torch.stack(rows))
     parts = torch.cat(clean), torch.cat(full), torch.stack(single).mean(0)
     return Judge(space, (probes[0], probes[1]), *(part.cpu() for part in parts))
@@ -130,8 +193,8 @@ def _views(images: Tensor, space: AugmentationSpace, names: object, seed: int) -
 
 def _key(heldout: Tensor, space: AugmentationSpace, seed: int) -> str:
     meant = space.resolved(heldout.shape[1])  # what it is of an old meaning is of an old judge
-    about = [VERSION, seed, meant.pop("ranges"), meant.pop("padding"), list(heldout.shape)]
-    about += [meant] if meant else []
+    about = [judge_version(heldout.shape[2]), seed, meant.pop("ranges"), meant.pop("padding")]
+    about += [list(heldout.shape), *([meant] if meant else [])]
     hashed = hashlib.sha256(json.dumps(about).encode())
     hashed.update(heldout.cpu().contiguous().numpy().tobytes())
     return hashed.hexdigest()[:24]
@@ -148,7 +211,7 @@ def _restored(tensors: dict[str, Tensor], images: Tensor, space: AugmentationSpa
     probes = []
     for index in range(2):
         with torch.random.fork_rng():
-            probe = Probe(images.shape[1], space)
+            probe = Probe(images.shape[1], space, images.shape[2])
         prefix = f"{index}."
         probe.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
         probes.append(probe.to(images.device).eval())

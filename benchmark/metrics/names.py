@@ -33,6 +33,9 @@ METRICS: dict[str, str] = {
     "(0 = none, 1 = as in fully augmented images)",
 }
 
+FIRST_JUDGE, _SMALL = 2, 32  # version of the judge of leakage, and px up to which it is that one
+
+OF_POOL = frozenset({"fid_pool", "fid_heldout_minus_pool", "fid_floor", "kid_floor"})  # look at the pool
 NOT_OF_SAMPLES = frozenset({"rfid", "fid_floor", "kid_floor"})  # the same whatever a model samples
 
 
@@ -48,3 +51,10 @@ def check_metrics(names: Sequence[str] | None) -> tuple[str, ...]:
         if name not in METRICS:
             raise UserError(*unknown_name("metric", name, METRICS))
     return tuple(names)
+
+
+def judge_version(size: int) -> int:
+    """Return which judge of leakage looks at images of so many pixels a side; scores of two are not mixed."""
+    return (
+        FIRST_JUDGE if size <= _SMALL else 3
+    )  # 1 depended on memory layout and threads; 3: a quarter of 2's cost

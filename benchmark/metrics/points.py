@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from benchmark.metrics.features import Features
 from benchmark.metrics.products import product
+from benchmark.pulse import pulse
 
 ROWS = 1024  # rows and columns of a block
 MANY = ROWS * ROWS // 16  # pairs of a block
@@ -59,6 +60,7 @@ def _shadow(features: Features, centre: NDArray[np.float64], scale: float) -> Po
 def blocks(count: int, start: int = 0, *, size: int = ROWS) -> Iterator[slice]:
     """Cut range(start, count) into slices of `size`."""
     for first in range(start, count, size):
+        pulse()
         yield slice(first, min(first + size, count))
 
 

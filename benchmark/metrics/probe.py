@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmark.metrics.names import FIRST_JUDGE, judge_version
+from benchmark.stages import probe_steps
 from strategies import OPERATIONS, AugmentationSpace
 
 LARGEST = 64  # px; larger images are reduced to this side first
-_STEPS, _BATCH, _RATE = 600, 64, 2e-3
+_STEPS, _BATCH, _RATE = 600, 64, 2e-3  # steps at the most
 _CLEAN = 0.25  # share of each training batch that is left as it is
 
 
@@ -33,19 +37,27 @@ def amounts(space: AugmentationSpace, parameters: Tensor) -> Tensor:
     return torch.stack(found, 1)
 
 
-class Probe(nn.Module):
-    """Three convolutions, a 4x4 grid of pooled features (places matter for shifts), two linear layers."""
+def _layer(convolution: nn.Conv2d, normalised: bool) -> list[nn.Module]:
+    norm = [nn.BatchNorm2d(convolution.out_channels)] if normalised else []
+    return [convolution, *norm, nn.ReLU()]
 
-    def __init__(self, channels: int, space: AugmentationSpace) -> None:
+
+class Probe(nn.Module):
+    """Three convolutions, a 4x4 grid of pooled features (places matter for shifts), two linear layers.
+
+    Of images above 32 px the first convolution halves the side, a quarter of the work, and batches are
+    normalised: 250 steps teach it more than 600 did.
+    """
+
+    def __init__(self, channels: int, space: AugmentationSpace, size: int) -> None:
         super().__init__()
+        halves = judge_version(size) != FIRST_JUDGE
+        kernel, stride = (4, 2) if halves else (3, 1)
         self.events = events(space)
         self.features = nn.Sequential(
-            nn.Conv2d(channels, 32, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(32, 48, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(48, 64, 3, stride=2, padding=1),
-            nn.ReLU(),
+            *_layer(nn.Conv2d(channels, 32, kernel, stride, padding=1), halves),
+            *_layer(nn.Conv2d(32, 48, 3, stride=2, padding=1), halves),
+            *_layer(nn.Conv2d(48, 64, 3, stride=2, padding=1), halves),
             nn.AdaptiveAvgPool2d(4),
             nn.Flatten(),
             nn.Linear(64 * 16, 128),
@@ -66,21 +78,34 @@ class Probe(nn.Module):
         return torch.where(self.events.to(out.device), torch.sigmoid(out), out)
 
 
-def train_probe(images: Tensor, space: AugmentationSpace, seed: int) -> Probe:
-    """Train on real images (N, C, H, W) in [0, 1], clean and with all operations mixed, for 600 steps.
+def steps_of(size: int) -> int:
+    """Return for how many steps a probe is trained on images of so many pixels a side."""
+    return min(_STEPS, probe_steps(size))
+
+
+def train_probe(
+    images: Tensor,
+    space: AugmentationSpace,
+    seed: int,
+    tick: Callable[[], None] = lambda: None,
+    *,
+    steps: int | None = None,
+) -> Probe:
+    """Train on real images (N, C, H, W) in [0, 1], clean and with all operations mixed.
 
     A quarter of each batch is clean; of the others each operation fires with probability 1/2, at a strength
     that is drawn anew for each step. All operations are learned together: a probe of flips trained alone
-    also fires on rotated images. The global generator is left as it was found.
+    also fires on rotated images. The global generator is left as it was found. `tick` hears of each step.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        probe = Probe(images.shape[1], space).to(images.device)
+        probe = Probe(images.shape[1], space, images.shape[2]).to(images.device)
+    steps = steps or steps_of(images.shape[2])
     optimiser = torch.optim.Adam(probe.parameters(), lr=_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, _STEPS)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     generator = torch.Generator().manual_seed(seed)
     happens = probe.events.to(images.device)
-    for step in range(_STEPS):
+    for step in range(steps):
         batch = images[torch.randint(len(images), (_BATCH,), generator=generator).to(images.device)]
         strengths = dict(
             zip(space.ranges, torch.rand(len(space.ranges), generator=generator).tolist(), strict=True)
@@ -97,4 +122,5 @@ def train_probe(images: Tensor, space: AugmentationSpace, seed: int) -> Probe:
         loss.backward()
         optimiser.step()
         schedule.step()
+        tick()
     return probe.eval()

@@ -15,6 +15,7 @@ from benchmark.metrics.features import UncomputableScoreError
 from benchmark.metrics.intervals import Scored
 from benchmark.metrics.names import check_metrics
 from benchmark.metrics.products import products_on
+from benchmark.pulse import pulse
 
 Score = float | int | str | None
 POOL_MOST = 10_000  # images of the training pool that are looked at, drawn once
@@ -94,6 +95,7 @@ def _computed(names: Sequence[str], recipes: Mapping[str, Callable[[], Scored]])
     """Follow the recipes of the named scores; None and the reason where there is no value."""
     scores: dict[str, Score] = {}
     for name in names:
+        pulse()
         try:
             scored = recipes[name]()
         except UncomputableScoreError as error:

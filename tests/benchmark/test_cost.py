@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from PIL import Image
 
 from benchmark.cost import (
     Probe,
+    cost_lines,
     estimate_cost,
     kind_of,
     plan_for_cost,
@@ -43,6 +45,12 @@ PROBE = Probe(
     sample_image_seconds=1.0,
     likelihood_image_seconds=0.0,
     feature_image_seconds=0.0,
+    metrics_seconds=0.0,
+    floor_seconds=0.0,
+    extractor_seconds=0.0,
+    leakage_step_seconds=0.5,
+    leakage_view_seconds=0.01,
+    leakage_set_seconds=0.25,
     model_bytes=1000,
     codes_bytes=10,
     checkpoint_bytes=7,
@@ -142,6 +150,45 @@ def test_a_probe_predicts_what_a_trial_takes(suite_file: Path, tmp_path: Path) -
     assert 0.2 < cost.codes_hours * 3600 / record["codes_seconds"] < 5
     folder = tmp_path / "runs" / "models" / trials[0].id
     assert probe.model_bytes == pytest.approx(sum(p.stat().st_size for p in folder.iterdir()), rel=0.05)
+
+
+def test_leakage_probes_are_counted_once_for_a_data_set_and_space(suite_file: Path) -> None:
+    text = suite_file.read_text().replace("metrics: [", "metrics: [leakage, ")
+    suite_file.write_text(text.replace("seeds: [0]", "seeds: [0, 1]"))
+    trials, _ = plan_for_cost(load_suite(suite_file))
+    assert len(trials) == 4
+    cost = estimate_cost(trials, dict.fromkeys(map(kind_of, trials), PROBE))
+    assert cost.probe_sets == 1
+    assert cost.probes_hours == pytest.approx((2 * 600 * 0.5 + 40 * (3 + 3) * 0.01) / 3600)
+    assert cost.scoring_hours == pytest.approx(4 * 0.25 / 3600)
+    assert any("1 pairs of leakage probes" in line for line in cost_lines(cost, {"a": PROBE}, ()))
+
+
+def test_a_probe_predicts_what_scoring_and_leakage_probes_take(
+    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "perf_counter", time.process_time)  # other load moves neither
+    text = suite_file.read_text().replace("metrics: [", "metrics: [leakage, fid_floor, copying_z, ")
+    suite_file.write_text(
+        text.replace("heldout: 40", "heldout: 200").replace("budgets: [20]", "budgets: [200]")
+    )
+    trials, absent = plan_for_cost(load_suite(suite_file))
+    silent = lambda stage, step, of: None  # noqa: E731
+    probes = probe_trials(trials, absent, device="cpu", threads=1, steps=20, progress=silent)
+    seconds: dict[str, float] = {}
+    began = time.process_time()
+
+    def hear(stage: str, step: int, of: int) -> None:
+        nonlocal began
+        if step == of:
+            seconds[stage] = time.process_time() - began
+        if step in (0, of):
+            began = time.process_time()
+
+    run_trial(trials[0], Store(tmp_path / "runs"), device="cpu", threads=1, progress=hear)
+    cost = estimate_cost(trials[:1], probes)
+    assert 0.4 < cost.probes_hours * 3600 / seconds["probes"] < 2.5
+    assert 0.4 < cost.scoring_hours * 3600 / seconds["scoring"] < 2.5
 
 
 def bench(suite: Path, *options: str) -> str:

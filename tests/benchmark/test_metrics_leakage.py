@@ -17,8 +17,12 @@ from torch import Tensor
 from benchmark.data import DatasetSpec, load_dataset
 from benchmark.metrics import leakage, probe
 from benchmark.metrics.leakage import Judge, build_judge, leakage_scores
+from benchmark.metrics.names import judge_version
+from benchmark.plan import plan_trials
+from benchmark.suite import load_suite
 from strategies import AugmentationSpace
 
+FROZEN_KEY = "edae806db1e16f597c174c4d"  # of commit 5e17c40
 SPACE = AugmentationSpace({"rotation": 30.0, "shift": 0.15, "scale": 0.2, "x_flip": 0.5}, padding="zeros")
 
 
@@ -160,7 +164,7 @@ def test_a_judge_is_found_again_unless_an_operation_has_changed_its_meaning() ->
     images = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
 
     def as_before(space: AugmentationSpace) -> str:
-        about = [leakage.VERSION, 0, dict(space.ranges), space.padding, list(images.shape)]
+        about = [judge_version(8), 0, dict(space.ranges), space.padding, list(images.shape)]
         return hashlib.sha256(json.dumps(about).encode() + images.numpy().tobytes()).hexdigest()[:24]
 
     keys = [leakage._key(images, SPACE, 0)]
@@ -170,3 +174,48 @@ def test_a_judge_is_found_again_unless_an_operation_has_changed_its_meaning() ->
         keys.append(leakage._key(images, space, 0))
         assert keys[-1] != as_before(space)
     assert len(set(keys)) == 3
+
+
+def test_the_judge_of_small_images_is_the_one_there_always_was() -> None:
+    """Its weights' shapes, its steps and its key: scores of old records at 16 and 32 px stay comparable."""
+    for size in (16, 32):
+        assert judge_version(size) == 2
+        assert probe.steps_of(size) == 600
+        first = probe.Probe(3, SPACE, size).features[0]
+        assert (first.kernel_size, first.stride) == ((3, 3), (1, 1))
+    assert leakage._key(digits()[0], SPACE, 0) == FROZEN_KEY
+
+
+def test_the_judge_of_larger_images_is_another_and_named_in_the_trial(suite_file: Path) -> None:
+    assert judge_version(64) == 3
+    text = suite_file.read_text().replace("metrics: [", "metrics: [leakage, ")
+    for size, said in ((16, None), (64, 3)):
+        suite_file.write_text(text.replace("size: 16", f"size: {size}"))
+        for trial in plan_trials(load_suite(suite_file)):
+            assert trial.resolved()["evaluation"].get("leakage_judge") == said
+    suite_file.write_text(text.replace("size: 16", "size: 64").replace("leakage, ", ""))
+    assert "leakage_judge" not in plan_trials(load_suite(suite_file))[0].resolved()["evaluation"]
+
+
+def test_the_judge_of_larger_images_sees_what_was_planted_and_can_be_restored(tmp_path: Path) -> None:
+    data = load_dataset(DatasetSpec("shapes", "shapes", size=64, heldout=120, images=120))
+    heldout, fresh = (
+        torch.from_numpy(np.ascontiguousarray(s.transpose(0, 3, 1, 2))) for s in (data.heldout, data.train)
+    )
+    space = AugmentationSpace({"brightness": 0.3, "x_flip": 0.5})
+    first = build_judge(heldout, space, seed=0, folder=tmp_path)
+    again = build_judge(heldout, space, seed=0, folder=tmp_path)
+    views = space.draw(fresh.float() / 255, {"brightness": 1.0}, seed=5)
+    brighter = (views * 255).round().to(torch.uint8)
+    one, other = (leakage_scores(judge, brighter, seed=1) for judge in (first, again))
+    assert one == other
+    assert one["leak_brightness"] == pytest.approx(1, abs=0.2)
+    assert leakage_scores(first, fresh, seed=1)["leak_brightness"] == pytest.approx(0, abs=0.1)
+
+
+def test_training_a_judge_is_reported_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "_STEPS", 5)
+    heard: list[tuple[int, int]] = []
+    build_judge(digits()[0][:20], SPACE, seed=0, progress=lambda step, steps: heard.append((step, steps)))
+    total = 2 * 5 + 2 * (1 + 2 + len(SPACE.ranges))
+    assert heard == [(step, total) for step in range(1, total + 1)]

@@ -15,10 +15,10 @@ from benchmark.cost import Probe, estimate_cost, kind_of
 from benchmark.errors import UserError
 from benchmark.only import only
 from benchmark.plan import Trial, plan_trials
-from benchmark.progress import codes_group
 from benchmark.records import Store
 from benchmark.run import Options, run_suite
 from benchmark.seeds import seed_for, subset_seed
+from benchmark.stages import codes_group
 from benchmark.suite import load_suite
 from benchmark.terms import Terms
 
@@ -103,7 +103,7 @@ def test_further_samplings_cost_sampling_and_scoring_only(path: Path, suite_text
     costs = []
     for count in (1, 3):
         trials = planned(path, suite_text, f"{{samplings: {count}}}")
-        probe = Probe("cpu", False, 1, 1, 1, 1, 1, 1, 1, 1, 1, None)
+        probe = Probe("cpu", False, *[1] * 15, None)
         costs.append(estimate_cost(trials, {kind_of(t): probe for t in trials}))
     assert costs[1].sampling_hours == pytest.approx(3 * costs[0].sampling_hours)
     assert costs[1].scoring_hours > costs[0].scoring_hours

@@ -14,10 +14,6 @@ from typing import Any
 
 import pytest
 
-from benchmark.plan import plan_trials
-from benchmark.progress import Run
-from benchmark.suite import load_suite
-
 
 def bench(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "benchmark.cli", *map(str, arguments)]
@@ -154,56 +150,6 @@ def test_ctrl_c_gives_130_and_the_same_command_goes_on(suite_file: Path, mode: l
     assert not records(cwd / "runs")
     suite_file.write_text(short)
     assert bench("run", suite_file, "--local", cwd=cwd).returncode == 0
-
-
-def test_the_eta_is_the_pace_so_far_and_a_shared_auto_encoder_counts_once(suite_file: Path) -> None:
-    now = 0.0
-    run = Run(plan_trials(load_suite(suite_file)), clock=lambda: now)
-    first, second = (trial.id for trial in run.trials)
-    assert run.work[first] > run.work[second]
-    assert run.eta_seconds is None
-    run.step(first, "codes", 0, 6)
-    now = 10.0
-    run.end({"id": first, "status": "done"})
-    total = run.work[first] + run.work[second]
-    assert run.eta_seconds == pytest.approx(10 * run.work[second] / run.work[first])
-    assert run.share == pytest.approx(run.work[first] / total)
-    run.end({"id": second, "status": "failed", "reason": "x"})
-    assert run.eta_seconds == 0
-    assert run.line() == "1/2 done, 1 failed in 0:10"
-
-
-def test_the_eta_knows_that_larger_images_take_longer(suite_file: Path) -> None:
-    """The small dataset's trials end first; a pace in trials would promise the large ones in no time."""
-    text = suite_file.read_text()
-    small = "  - {name: digits, source: digits, size: 16, heldout: 40}\n"
-    assert small in text
-    large = "  - {name: large, source: shapes, size: 32, heldout: 40, images: 60}\n"
-    suite_file.write_text(text.replace(small, small + large))
-    now = 0.0
-    run = Run(plan_trials(load_suite(suite_file)), clock=lambda: now)
-    work = {trial.title: run.work[trial.id] for trial in run.trials}
-    assert work["large/20/none/seed0"] == 4 * work["digits/20/none/seed0"]
-    for trial in sorted(run.trials, key=lambda trial: trial.dataset.size or 0)[:2]:
-        run.step(trial.id, "prior", 0, 6)
-        now += 10.0 * run.work[trial.id] / work["digits/20/none/seed0"]
-        run.end({"id": trial.id, "status": "done"})
-    left = 10.0 * sum(work[f"large/20/{name}/seed0"] for name in ("none", "phased"))
-    assert run.eta_seconds == pytest.approx(left / work["digits/20/none/seed0"], rel=0.2)
-
-
-def test_steps_of_an_earlier_run_do_not_flatter_the_eta(suite_file: Path) -> None:
-    now = 0.0
-    run = Run(plan_trials(load_suite(suite_file)), clock=lambda: now)
-    first = run.trials[0].id
-    run.step(first, "prior", 3, 6)
-    assert run.share > 0.02
-    assert run.eta_seconds is None
-    now = 10.0
-    run.step(first, "prior", 6, 6)
-    total = sum(run.work.values())
-    step = run.work[first] / (6 + 30 + 0.4 * 6)  # steps of the prior, scoring, the auto-encoder
-    assert run.eta_seconds == pytest.approx(10 / (3 * step) * (1 - run.share) * total)
 
 
 def test_under_ray_a_hanging_trial_fails_and_a_failed_one_is_told_apart(suite_file: Path) -> None:
