@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pcvq2.scratch import draft_of
+from pcvq2.trainer.scratch import draft_of
 
 
 def write_atomic(path: Path, content: bytes) -> None:

@@ -34,7 +34,7 @@ def _timm() -> str:
 def _hardware() -> list[Row]:
     import torch
 
-    from pcvq2.precision import resolve
+    from pcvq2.trainer.precision import resolve
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()

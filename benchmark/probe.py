@@ -22,8 +22,8 @@ from benchmark.scoring_cost import finish, measure_leakage, measure_scoring, tim
 from benchmark.views import Views
 from pcvq2 import PCVQ2
 from pcvq2.config import PCVQ2Config
-from pcvq2.randomness import derive_seed
-from pcvq2.training import Progress
+from pcvq2.trainer.randomness import derive_seed
+from pcvq2.trainer.steps import Progress
 from strategies.answers import StrategyError
 
 _IMAGES = 96  # used for training, evaluating and scoring; more would not change the cost of a step

@@ -18,7 +18,7 @@ from benchmark.namesakes import refuse_namesake
 from benchmark.naming import suite_name
 from benchmark.plan import SCHEMA_VERSION, Trial
 from benchmark.storable import legible, storable
-from pcvq2.scratch import sweep
+from pcvq2.trainer.scratch import sweep
 
 Record = dict[str, Any]
 _LONGEST_REASON, _LONGEST_TRACE = 4_000, 40_000  # characters: an exception may quote a whole array

@@ -18,7 +18,7 @@ from benchmark.plan import Trial
 from benchmark.records import Record, Store
 from benchmark.seeds import seed_for
 from benchmark.stages import Progress, Steps, probes_group
-from pcvq2.randomness import derive_seed
+from pcvq2.trainer.randomness import derive_seed
 
 SHOWN = 32  # images of each kind kept for the report's grids
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmark.plan import Trial
-from pcvq2.randomness import derive_seed
+from pcvq2.trainer.randomness import derive_seed
 
 
 def seed_for(trial: Trial, purpose: str, sampling: int = 0) -> int:

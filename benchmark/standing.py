@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from benchmark.plan import Trial
 from benchmark.records import Record, Store
-from pcvq2.differences import differences
+from pcvq2.trainer.differences import differences
 
 State = Literal["done", "running", "failed", "interrupted", "changed", "never run"]
 _SHOWN = 3  # changed fields that are named

@@ -28,7 +28,8 @@ from benchmark.storable import storable
 from benchmark.terms import Keep
 from benchmark.views import Views
 from pcvq2 import PCVQ2
-from pcvq2.training import NonFiniteLoss, Progress
+from pcvq2.trainer.optimiser import NonFiniteLoss
+from pcvq2.trainer.steps import Progress
 from strategies.answers import said, validation_share_of
 
 MEMORY_ADVICE = (

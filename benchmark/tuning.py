@@ -17,7 +17,7 @@ from benchmark.plan import DEFAULT_VALIDATION_SHARE, Trial, plan_trials
 from benchmark.strategy_choice import found_code
 from benchmark.suite import Evaluation, Repeats, StrategyEntry, Suite
 from pcvq2.config import override
-from pcvq2.randomness import derive_seed
+from pcvq2.trainer.randomness import derive_seed
 from strategies import Uniform
 from strategies.answers import plain
 from strategies.checks import StrategyError, check_tunable

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from benchmark.plan import Trial
-from pcvq2.randomness import derive_seed
+from pcvq2.trainer.randomness import derive_seed
 from strategies import STAGES, Likelihoods, StepContext
 from strategies.answers import StrategyError, condition_size_of, state_of, strengths_of
 from strategies.view_rules import broken_rule
@@ -74,7 +74,7 @@ class Views:
         self.gaps[self._step] = (rate_validation - rate_train) / learned if learned > 0 else None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that was drawn and observed so far, as tensors and JSON; pcvq2.checkpoint.Stateful."""
+        """Return all that was drawn and observed so far, as tensors and JSON; see Stateful."""
         return self._kept | {
             "drawn": self.drawn,
             "changed": self.changed,

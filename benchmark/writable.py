@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from benchmark.errors import UserError
-from pcvq2.scratch import draft_of
+from pcvq2.trainer.scratch import draft_of
 
 
 def refuse_unwritable(runs: Path) -> None:

@@ -16,7 +16,8 @@ from pcvq2.config import PCVQ2Config, PriorConfig, StageConfig, VQVAE2Config, ov
 if TYPE_CHECKING:
     from pcvq2.likelihood import Ledger
     from pcvq2.model import PCVQ2
-    from pcvq2.training import FitLog, NonFiniteLoss
+    from pcvq2.trainer.optimiser import NonFiniteLoss
+    from pcvq2.training import FitLog
 
 _LATER = {"PCVQ2": "model", "Ledger": "likelihood", "FitLog": "training", "NonFiniteLoss": "training"}
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
-from pcvq2.limits import check_number, check_whole
+from pcvq2.trainer.limits import check_number, check_whole
 
 Selection = Literal["last", "best_validation"]
 Precision = Literal["float32", "bfloat16", "auto"]

@@ -14,13 +14,15 @@ from typing import Any
 import filelock
 from torch import Tensor
 
-from pcvq2.checkpoint import Checkpoint, Place, digest
 from pcvq2.config import PCVQ2Config
-from pcvq2.precision import resolve
 from pcvq2.prior import Prior
 from pcvq2.prior_stage import PriorStage, Splits
-from pcvq2.tensor_file import RefusedFile, read_tensors, write_tensors
-from pcvq2.training import Augment, FitLog, NonFiniteLoss, Observe, Progress, encode_all, train_codes
+from pcvq2.trainer.checkpoint import Checkpoint, Place, digest
+from pcvq2.trainer.optimiser import NonFiniteLoss
+from pcvq2.trainer.precision import resolve
+from pcvq2.trainer.steps import Augment, Observe, Progress
+from pcvq2.trainer.tensor_file import RefusedFile, read_tensors, write_tensors
+from pcvq2.training import FitLog, encode_all, train_codes
 from pcvq2.vqvae2 import VQVAE2
 
 _FORMAT = 1

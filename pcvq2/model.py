@@ -12,15 +12,16 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from pcvq2.checkpoint import Place, Stateful
 from pcvq2.config import PCVQ2Config
 from pcvq2.fitting import Fitting
 from pcvq2.likelihood import BITS_PER_NAT, Ledger, log_prob_levels
 from pcvq2.prior import Prior, PriorSampler
-from pcvq2.randomness import derive_seed
-from pcvq2.scratch import draft_of
-from pcvq2.tensor_file import write_tensors
-from pcvq2.training import Augment, FitLog, Observe, Progress, as_floats, encode_all, identity_condition
+from pcvq2.trainer.checkpoint import Place, Stateful
+from pcvq2.trainer.randomness import derive_seed
+from pcvq2.trainer.scratch import draft_of
+from pcvq2.trainer.steps import Augment, Observe, Progress
+from pcvq2.trainer.tensor_file import write_tensors
+from pcvq2.training import FitLog, as_floats, encode_all, identity_condition
 from pcvq2.vqvae2 import VQVAE2
 
 _FORMAT = 1

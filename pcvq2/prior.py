@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from pcvq2.config import Precision, PriorConfig
 from pcvq2.pixelcnn import GatedPixelCNN
-from pcvq2.precision import products
 from pcvq2.sampling import MapSampler
+from pcvq2.trainer.precision import products
 from pcvq2.vqvae2 import residual_stack
 
 

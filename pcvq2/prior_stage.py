@@ -10,21 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pcvq2.checkpoint import Checkpoint, Stateful
 from pcvq2.config import PCVQ2Config
 from pcvq2.prior import Prior
-from pcvq2.randomness import derive_seed
-from pcvq2.training import (
-    Augment,
-    Batches,
-    Observe,
-    Optimiser,
-    Progress,
-    as_floats,
-    compiled,
-    identity_condition,
-    steps_left,
-)
+from pcvq2.trainer.batches import Batches
+from pcvq2.trainer.checkpoint import Checkpoint, Stateful
+from pcvq2.trainer.optimiser import Optimiser
+from pcvq2.trainer.randomness import derive_seed
+from pcvq2.trainer.steps import Augment, Observe, Progress, compiled, steps_left
+from pcvq2.training import as_floats, identity_condition
 from pcvq2.vqvae2 import VQVAE2
 
 EVALUATED = 96  # images of each split looked at for a learning curve or by a strategy

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from pcvq2.config import VQVAE2Config
 from pcvq2.likelihood import log_prob_levels
-from pcvq2.precision import products
 from pcvq2.quantizer import EMAQuantizer
+from pcvq2.trainer.precision import products
 
 
 class Pixels(NamedTuple):

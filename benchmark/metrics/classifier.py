@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from benchmark.metrics.extractor_base import Images, batches, check_images
 from benchmark.metrics.rounding import one_thread
 from benchmark.pulse import locked, pulse
-from pcvq2.tensor_file import RefusedFile, read_tensors, write_tensors
+from pcvq2.trainer.tensor_file import RefusedFile, read_tensors, write_tensors
 
 VERSION = 1
 SEED, STEPS, BATCH, RATE, SHIFT = 0, 600, 64, 2e-3, 1

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmark.errors import BenchError
 from benchmark.metrics.extractor_base import Extractor, Images
 from benchmark.pulse import locked
-from pcvq2.tensor_file import RefusedFile, read_tensors, write_tensors
+from pcvq2.trainer.tensor_file import RefusedFile, read_tensors, write_tensors
 
 VERSION = 1
 

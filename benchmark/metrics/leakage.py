@@ -17,7 +17,7 @@ from benchmark.metrics.names import LEAST_HELDOUT, judge_version
 from benchmark.metrics.probe import Probe, steps_of, train_probe
 from benchmark.metrics.rounding import one_thread, plain_floats
 from benchmark.pulse import locked, pulse
-from pcvq2.tensor_file import RefusedFile, read_tensors, write_tensors
+from pcvq2.trainer.tensor_file import RefusedFile, read_tensors, write_tensors
 from strategies import AugmentationSpace
 
 _RESAMPLES = 1000

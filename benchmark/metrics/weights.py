@@ -12,7 +12,7 @@ from cleanfid.downloads_helper import inception_url
 
 from benchmark.data.names import home
 from benchmark.errors import UserError, unknown_name
-from pcvq2.scratch import draft_of
+from pcvq2.trainer.scratch import draft_of
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def file_stems(names: Iterable[str]) -> dict[str, str]:
 
 def write_whole(path: Path, content: bytes) -> Path:
     """Write a file so that no reader sees half of it, and return its path."""
-    from pcvq2.scratch import draft_of, sweep  # here: what only reads a report needs no model
+    from pcvq2.trainer.scratch import draft_of, sweep
 
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path.parent, f"{glob.escape(path.name)}.*")

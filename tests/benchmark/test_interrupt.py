@@ -79,7 +79,7 @@ def deterministic(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def step_of(trial: Trial, runs: Path) -> int:
-    from pcvq2.tensor_file import read_tensors
+    from pcvq2.trainer.tensor_file import read_tensors
 
     return read_tensors(Store(runs).checkpoint_path(trial.id) / "prior.checkpoint")[1]["step"]
 

@@ -22,13 +22,13 @@ from benchmark.ray_folder import place_for_ray
 from benchmark.records import Store
 from benchmark.suite import load_suite
 from benchmark.writable import refuse_unwritable
-from pcvq2.scratch import draft_of
+from pcvq2.trainer.scratch import draft_of
 
 HOLDER = """
 import sys, time
 from pathlib import Path
 from benchmark.ray_folder import ray_folder
-from pcvq2.scratch import draft_of
+from pcvq2.trainer.scratch import draft_of
 with ray_folder() as folder, draft_of(Path(sys.argv[1]) / "x.json") as draft:
     print(folder, draft, flush=True)
     time.sleep(600)

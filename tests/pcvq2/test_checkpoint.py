@@ -18,15 +18,15 @@ import torch
 from torch import Tensor, nn
 
 from pcvq2 import PCVQ2, FitLog, NonFiniteLoss, PCVQ2Config, PriorConfig, StageConfig, VQVAE2Config
-from pcvq2.checkpoint import Checkpoint
-from pcvq2.scratch import draft_of, sweep
-from pcvq2.tensor_file import RefusedFile, read_tensors, write_tensors
-from pcvq2.training import Optimiser
+from pcvq2.trainer.checkpoint import Checkpoint
+from pcvq2.trainer.optimiser import Optimiser
+from pcvq2.trainer.scratch import draft_of, sweep
+from pcvq2.trainer.tensor_file import RefusedFile, read_tensors, write_tensors
 
 WRITER = """
 import sys, time
 from pathlib import Path
-from pcvq2.scratch import draft_of
+from pcvq2.trainer.scratch import draft_of
 with draft_of(Path(sys.argv[1])) as draft:
     print(draft.name, flush=True)
     time.sleep(600)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pcvq2 import PCVQ2, NonFiniteLoss, PCVQ2Config, PriorConfig, StageConfig, VQVAE2Config, preset
-from pcvq2.training import Batches
+from pcvq2.trainer.batches import Batches
 
 CONFIG = PCVQ2Config(
     size=16,

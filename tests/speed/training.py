@@ -27,7 +27,7 @@ from benchmark.suite import load_suite
 from pcvq2.config import StageConfig, VQVAE2Config, override, preset
 from pcvq2.prior import Prior
 from pcvq2.quantizer import EMAQuantizer
-from pcvq2.training import Optimiser
+from pcvq2.trainer.optimiser import Optimiser
 from pcvq2.vqvae2 import VQVAE2
 from strategies import AugmentationSpace
 

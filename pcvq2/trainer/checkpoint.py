@@ -23,8 +23,8 @@ from typing import Any, Protocol
 from safetensors import SafetensorError
 from torch import Tensor
 
-from pcvq2.differences import differences
-from pcvq2.tensor_file import RefusedFile, read_tensors, write_tensors
+from pcvq2.trainer.differences import differences
+from pcvq2.trainer.tensor_file import RefusedFile, read_tensors, write_tensors
 
 _FORMAT = 1
 _SHOWN = 4  # differences named when a checkpoint is refused

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from pcvq2.scratch import draft_of, sweep
+from pcvq2.trainer.scratch import draft_of, sweep
 
 
 class RefusedFile(ValueError):

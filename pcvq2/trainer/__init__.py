@@ -1,0 +1,1 @@
+"""What any model's training needs: optimiser, batches, checkpoints, precision, seeds; knows no model."""
