@@ -20,10 +20,10 @@ from benchmark.errors import UserError
 from benchmark.plan import Trial
 from benchmark.scoring_cost import finish, measure_leakage, measure_scoring, timed
 from benchmark.views import Views
-from pcvq2 import PCVQ2
+from pcvq2 import PCVQ2, Feed, Session
 from pcvq2.config import PCVQ2Config
 from pcvq2.trainer.randomness import derive_seed
-from pcvq2.trainer.steps import Progress
+from pcvq2.trainer.session import Progress
 from strategies.answers import StrategyError
 
 _IMAGES = 96  # used for training, evaluating and scoring; more would not change the cost of a step
@@ -85,7 +85,8 @@ def _measure(trial: Trial, synthetic: bool, images: Tensor, steps: int, progress
         progress(stage, step, of)
 
     views = Views(trial, derive_seed(0, "probe"))
-    model.fit(images, views, heldout=images, augmented_stages=trial.strategy.augmented_stages, progress=mark)
+    feed = Feed(views, stages=trial.strategy.augmented_stages)
+    model.fit(images, feed, Session(progress=mark), heldout=images)
     codes, prior = (_step_seconds(marks[stage]) for stage in ("codes", "prior"))
     evaluation = max(0.0, marks["prior"][-1] - marks["prior"][-2] - prior)  # it comes with the last step
     progress("sampling", 0, 1)

@@ -27,9 +27,9 @@ from benchmark.stages import Steps, scoring_parts
 from benchmark.storable import storable
 from benchmark.terms import Keep
 from benchmark.views import Views
-from pcvq2 import PCVQ2
+from pcvq2 import PCVQ2, Feed, Session
 from pcvq2.trainer.optimiser import NonFiniteLoss
-from pcvq2.trainer.steps import Progress
+from pcvq2.trainer.session import Progress
 from strategies.answers import said, validation_share_of
 
 MEMORY_ADVICE = (
@@ -107,18 +107,17 @@ def run_trial(
     views = Views(trial, seed_for(trial, "views"))
     log = model.fit(
         train,
-        views,
+        _feed(trial, views),
+        Session(
+            checkpoints=store.checkpoint_path(trial.id),
+            every_seconds=checkpoint_seconds,
+            owner=trial.id,
+            shared=store.shared_codes,
+            progress=progress,
+            stop=stop,
+        ),
         validation=validation,
         heldout=heldout,
-        observe=views.observe if validation_share_of(trial.strategy.make()) else None,
-        augmented_stages=trial.strategy.augmented_stages,
-        shared=store.shared_codes,
-        progress=progress,
-        checkpoint=store.checkpoint_path(trial.id),
-        checkpoint_seconds=checkpoint_seconds,
-        owner=trial.id,
-        state=views,
-        stop=stop,
     )
     model.save(store.model_path(trial.id))
 
@@ -162,6 +161,12 @@ def run_trial(
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return record, artifacts | views.artifact()
+
+
+def _feed(trial: Trial, views: Views) -> Feed:
+    """Return what a trial's model is shown in place of clean batches."""
+    observe = views.observe if validation_share_of(trial.strategy.make()) else None
+    return Feed(views, observe, trial.strategy.augmented_stages, state=views)
 
 
 def _to_device(images: np.ndarray[Any, np.dtype[np.uint8]], device: str) -> Tensor:

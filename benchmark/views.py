@@ -39,7 +39,7 @@ class Views:
         self._step = 0
 
     def __call__(self, images: Tensor, *, stage: str, step: int, steps: int) -> tuple[Tensor, Tensor | None]:
-        """Return a view of clean images (B, C, H, W); pcvq2.training.Augment."""
+        """Return a view of clean images (B, C, H, W); see pcvq2.Feed."""
         seed = derive_seed(self._seed, stage, "augment", step)
         context = StepContext(stage, step, steps, seed, self._space)
         strategy = self._strategies[stage]
@@ -67,7 +67,7 @@ class Views:
     def observe(
         self, *, progress: float, rate_train: float, rate_validation: float, rate_unigram: float
     ) -> None:
-        """Pass feedback on to the strategy of the stage prior; pcvq2.training.Observe."""
+        """Pass feedback on to the strategy of the stage prior; see pcvq2.Feed."""
         strategy = self._strategies["prior"]
         strategy.observe(Likelihoods(progress, rate_train, rate_validation, rate_unigram))
         learned = rate_unigram - rate_train

@@ -16,18 +16,28 @@ from pcvq2.config import PCVQ2Config, PriorConfig, StageConfig, VQVAE2Config, ov
 if TYPE_CHECKING:
     from pcvq2.likelihood import Ledger
     from pcvq2.model import PCVQ2
+    from pcvq2.trainer.log import FitLog
     from pcvq2.trainer.optimiser import NonFiniteLoss
-    from pcvq2.training import FitLog
+    from pcvq2.trainer.session import Feed, Session
 
-_LATER = {"PCVQ2": "model", "Ledger": "likelihood", "FitLog": "training", "NonFiniteLoss": "training"}
+_LATER = {
+    "PCVQ2": "model",
+    "Ledger": "likelihood",
+    "Feed": "trainer.session",
+    "FitLog": "trainer.log",
+    "NonFiniteLoss": "trainer.optimiser",
+    "Session": "trainer.session",
+}
 
 __all__ = [
     "PCVQ2",
+    "Feed",
     "FitLog",
     "Ledger",
     "NonFiniteLoss",
     "PCVQ2Config",
     "PriorConfig",
+    "Session",
     "StageConfig",
     "VQVAE2Config",
     "override",

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal, get_args
+from typing import Any
 
 from pcvq2.trainer.limits import check_number, check_whole
+from pcvq2.trainer.settings import Precision, Selection, StageConfig, check_precision
 
-Selection = Literal["last", "best_validation"]
-Precision = Literal["float32", "bfloat16", "auto"]
 _FACTORS = tuple(2**power for power in range(1, 11))
-
-
-def _check_precision(value: str) -> None:
-    if value not in get_args(Precision):
-        raise ValueError(f"precision must be one of {get_args(Precision)}, got {value!r}")
 
 
 @dataclass(frozen=True)
@@ -37,7 +31,7 @@ class VQVAE2Config:
     continuous: float = 0.1  # share of the stage trained before quantisation starts (ours)
     revive_below: float = 0.1  # a code is dead under this share of the mean count (ours; Jukebox: count < 1)
     conditions: int = 0  # numbers that the decoder is told about each view; 0 = nothing
-    precision: Precision = "float32"  # of the products in training; see pcvq2/precision.py
+    precision: Precision = "float32"  # of the products in training; see pcvq2/trainer/precision.py
 
     def __post_init__(self) -> None:
         factors = self.downsample
@@ -52,7 +46,7 @@ class VQVAE2Config:
         check_number(self, "decay", 0, 1, ends="()")
         check_number(self, "continuous", 0, 1, ends="[)")
         check_number(self, "revive_below", 0, 1)
-        _check_precision(self.precision)
+        check_precision(self.precision)
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -82,7 +76,7 @@ class PriorConfig:
     context_layers: int = 2
     conditions: int = 0  # numbers that the prior is told about each view; 0 = unconditional
     attention_heads: int = 0  # of the coarsest level's prior; 0 = no attention; VQ-VAE-2: 8
-    precision: Precision = "float32"  # of the products in training; see pcvq2/precision.py
+    precision: Precision = "float32"  # of the products in training; see pcvq2/trainer/precision.py
     attention_every: int = 5  # layers, counted back from the last; VQ-VAE-2: 4 in 20 layers
 
     def __post_init__(self) -> None:
@@ -91,37 +85,7 @@ class PriorConfig:
         check_whole(self, 0, 1000, "context_layers", "attention_heads")
         check_whole(self, 0, 10_000, "conditions")
         check_number(self, "dropout", 0, 1, ends="[)")
-        _check_precision(self.precision)
-
-
-@dataclass(frozen=True)
-class StageConfig:
-    """Set how one stage is optimised; a step is one optimiser update, the unit of all budgets of compute."""
-
-    steps: int
-    batch: int
-    learning_rate: float
-    micro_batch: int | None = None  # images whose activations are kept at once (stage prior); None: all
-    warmup: float = 0.05  # share of the steps
-    cosine_power: float = 1.0  # the rate falls like half a cosine to this power; 0 keeps it up (ours)
-    clip: float = 1.0  # gradient norm
-    polyak: float = 0.995
-    evaluations: int = 20  # points of the learning curve (stage prior only)
-    observations: int = 40  # looks at validation images, where a strategy or the selection asks for them
-    compile: bool = False  # torch.compile: needs a C++ compiler and a minute or two before the first step
-
-    def __post_init__(self) -> None:
-        check_whole(self, 1, 10**12, "steps")
-        check_whole(self, 1, 2**20, "batch", "evaluations", "observations")
-        if self.micro_batch is not None:
-            check_whole(self, 1, 2**20, "micro_batch")
-        for name in ("learning_rate", "clip"):
-            check_number(self, name, 0, math.inf, ends="(]")
-        check_number(self, "warmup", 0, 1)
-        check_number(self, "cosine_power", 0, math.inf)
-        check_number(self, "polyak", 0, 1, ends="[)")
-        if not isinstance(self.compile, bool):
-            raise ValueError(f"compile must be true or false, got {self.compile!r}")
+        check_precision(self.precision)
 
 
 @dataclass(frozen=True)
@@ -132,8 +96,8 @@ class PCVQ2Config:
     channels: int
     vqvae: VQVAE2Config = field(default_factory=VQVAE2Config)
     prior: PriorConfig = field(default_factory=PriorConfig)
-    codes_stage: StageConfig = StageConfig(steps=300, batch=64, learning_rate=1e-3)
-    prior_stage: StageConfig = StageConfig(steps=500, batch=32, learning_rate=1e-3)
+    codes_stage: StageConfig = field(default_factory=lambda: StageConfig(300, 64, 1e-3))
+    prior_stage: StageConfig = field(default_factory=lambda: StageConfig(500, 32, 1e-3))
     selection: Selection = "last"
 
     def __post_init__(self) -> None:

@@ -4,7 +4,6 @@ bits_per_dim, save/load."""
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,16 +11,16 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from pcvq2.codes_stage import as_floats, encode_all, identity_condition
 from pcvq2.config import PCVQ2Config
 from pcvq2.fitting import Fitting
 from pcvq2.likelihood import BITS_PER_NAT, Ledger, log_prob_levels
 from pcvq2.prior import Prior, PriorSampler
-from pcvq2.trainer.checkpoint import Place, Stateful
+from pcvq2.trainer.log import FitLog
 from pcvq2.trainer.randomness import derive_seed
-from pcvq2.trainer.scratch import draft_of
-from pcvq2.trainer.steps import Augment, Observe, Progress
+from pcvq2.trainer.session import Feed, Session
 from pcvq2.trainer.tensor_file import write_tensors
-from pcvq2.training import FitLog, as_floats, encode_all, identity_condition
+from pcvq2.trainer.whole_file import write_whole
 from pcvq2.vqvae2 import VQVAE2
 
 _FORMAT = 1
@@ -58,47 +57,34 @@ class PCVQ2:
     def fit(
         self,
         images: Tensor,
-        augment: Augment | None = None,
+        feed: Feed | None = None,
+        session: Session | None = None,
         *,
         validation: Tensor | None = None,
         heldout: Tensor | None = None,
-        observe: Observe | None = None,
-        augmented_stages: tuple[str, ...] = ("codes", "prior"),
-        shared: Path | None = None,
-        progress: Progress | None = None,
-        checkpoint: Path | None = None,
-        checkpoint_seconds: float = 60.0,
-        owner: str = "",
-        state: Stateful | None = None,
-        stop: Callable[[], bool] | None = None,
     ) -> FitLog:
         """Train both stages; images and validation together are the budget.
 
-        The auto-encoder learns from both, the priors from `images` only; `validation` feeds `observe` and
-        the checkpoint selection `best_validation`; `heldout` is measured for the learning curve and decides
-        nothing. A stage `codes` without augmentation is kept in and taken from the folder `shared`.
+        The auto-encoder learns from both, the priors from `images` only; `validation` feeds `feed.observe`
+        and the checkpoint selection `best_validation`; `heldout` is measured for the learning curve and
+        decides nothing. A stage `codes` without augmentation is kept in and taken from `session.shared`.
 
-        With a folder `checkpoint`, fit writes one now and then and, called again with the same arguments
+        With a folder for checkpoints, fit writes one now and then and, called again with the same arguments
         after whatever stopped it, goes on from the last good one to the same weights, bit for bit (same
-        machine, same thread count). One of other images, settings or another `owner` is refused. `state` is
-        what `augment` and `observe` change, restored with the weights. The folder is the caller's to remove.
-        `stop` is asked between steps; a yes is a Ctrl-C: a checkpoint, then KeyboardInterrupt.
-        Raises ValueError for images of another shape or type, NonFiniteLoss.
+        machine, same thread count). One of other images, settings or another owner is refused. The folder is
+        the caller's to remove. Raises ValueError for images of another shape or type, NonFiniteLoss.
         """
-        for name, split in (("images", images), ("validation", validation), ("heldout", heldout)):
+        splits = {"train": images, "validation": validation, "heldout": heldout}
+        for name, split in splits.items():
             if split is not None:
-                self._check(split, name)
+                self._check(split, "images" if name == "train" else name)
         if self.config.selection == "best_validation" and validation is None:
             raise ValueError("selection 'best_validation' needs validation images")
         pool = images if validation is None else torch.cat([images, validation])
-        codes_augment = augment if "codes" in augmented_stages else None
-        prior_augment = augment if "prior" in augmented_stages else None
-        place = Place(checkpoint, checkpoint_seconds, owner, state, stop)
-        fitting = Fitting(self.config, self.seed, place=place, progress=progress)
-        splits = {"train": images, "validation": validation, "heldout": heldout}
+        fitting = Fitting(self.config, self.seed, feed or Feed(), session or Session())
         with torch.random.fork_rng():
-            fitting.codes(self.vqvae, pool, codes_augment, shared)
-            fitting.prior(self.prior, self.vqvae, splits, prior_augment, observe)
+            fitting.codes(self.vqvae, pool)
+            fitting.prior(self.prior, self.vqvae, splits)
         return fitting.log
 
     @torch.no_grad()
@@ -180,9 +166,7 @@ class PCVQ2:
         tensors |= {f"prior.{k}": v for k, v in self.prior.state_dict().items()}
         write_tensors(tensors, folder / "model.safetensors", {"format": _FORMAT})
         about = {"format": _FORMAT, "seed": self.seed, "config": self.config.to_dict()}
-        with draft_of(folder / "model.json") as draft:
-            draft.write_text(json.dumps(about, indent=2))
-            os.replace(draft, folder / "model.json")
+        write_whole(folder / "model.json", json.dumps(about, indent=2).encode())
 
     @classmethod
     def load(cls, folder: Path | str, *, device: str | torch.device = "cpu") -> PCVQ2:

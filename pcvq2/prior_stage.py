@@ -10,14 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pcvq2.config import PCVQ2Config
+from pcvq2.codes_stage import as_floats, identity_condition
 from pcvq2.prior import Prior
-from pcvq2.trainer.batches import Batches
-from pcvq2.trainer.checkpoint import Checkpoint, Stateful
+from pcvq2.trainer.checkpoint import Stateful
 from pcvq2.trainer.optimiser import Optimiser
-from pcvq2.trainer.randomness import derive_seed
-from pcvq2.trainer.steps import Augment, Observe, Progress, compiled, steps_left
-from pcvq2.training import as_floats, identity_condition
+from pcvq2.trainer.session import Observe
+from pcvq2.trainer.settings import Selection
+from pcvq2.trainer.steps import StageRun, compiled
 from pcvq2.vqvae2 import VQVAE2
 
 EVALUATED = 96  # images of each split looked at for a learning curve or by a strategy
@@ -62,9 +61,11 @@ class Splits:
 class PriorStage:
     """Train the priors on codes; augmented views are encoded as they are drawn."""
 
-    def __init__(self, prior: Prior, vqvae: VQVAE2, config: PCVQ2Config, splits: Splits, seed: int) -> None:
-        self.prior, self.vqvae, self.splits, self.seed = prior, vqvae, splits, seed
-        self.config, self.selection = config.prior_stage, config.selection
+    def __init__(
+        self, prior: Prior, vqvae: VQVAE2, splits: Splits, run: StageRun, selection: Selection = "last"
+    ) -> None:
+        self.prior, self.vqvae, self.splits = prior, vqvae, splits
+        self.run, self.config, self.selection = run, run.config, selection
         self.loss = compiled(prior.loss, self.config)
         self.averaged = copy.deepcopy(prior).requires_grad_(False)
         self.best: tuple[float, int, dict[str, Tensor]] | None = None
@@ -72,22 +73,13 @@ class PriorStage:
         self.codes_per_image = sum(m[0].numel() for m in splits.train)
         self.unigram = unigram_nats(splits.train)
 
-    def run(
-        self,
-        images: Tensor,
-        *,
-        augment: Augment | None = None,
-        observe: Observe | None = None,
-        progress: Progress | None = None,
-        checkpoint: Checkpoint | None = None,
-    ) -> int:
+    def train(self, images: Tensor, observe: Observe | None = None) -> int:
         """Do all steps on uint8 images (the training split); leave the selected weights in `prior`.
 
         Returns the step whose weights were selected.
         """
         config = self.config
-        optimiser = Optimiser(self.prior, config, "prior")
-        batches = Batches(len(images), config.batch, derive_seed(self.seed, "prior", "batches"))
+        optimiser, batches = Optimiser(self.prior, config, self.run.stage), self.run.batches(images)
         curve = _marks(config.steps, config.evaluations)
         watched = _marks(config.steps, config.observations) if self._watches(observe) else set()
         parts: dict[str, Stateful] = {
@@ -96,16 +88,14 @@ class PriorStage:
             "adam": optimiser,
             "stage": self,
         }
-        for step in steps_left(config.steps, parts, checkpoint):
-            maps, condition = self._view(images, batches(step).to(images.device), step, augment)
-            torch.manual_seed(derive_seed(self.seed, "prior", "draws", step))
+        for step in self.run.steps(parts):
+            maps, condition = self._view(images, batches(step).to(images.device), step)
+            self.run.seed_draws(step)
             self.prior.train()
             optimiser.update(self._losses(maps, condition), step)
             self._average(step)
             if step + 1 in curve | watched:
                 self._evaluate(step + 1, observe if step + 1 in watched else None, step + 1 in curve)
-            if progress is not None:
-                progress("prior", step + 1, config.steps)
         return self._select()
 
     def _losses(self, maps: list[Tensor], condition: Tensor | None) -> Iterator[Tensor]:
@@ -132,14 +122,12 @@ class PriorStage:
             weights = {k.removeprefix("best."): v for k, v in state.items() if k.startswith("best.")}
             self.best = (state["best_rate"], state["best_step"], weights)
 
-    def _view(
-        self, images: Tensor, index: Tensor, step: int, augment: Augment | None
-    ) -> tuple[list[Tensor], Tensor | None]:
+    def _view(self, images: Tensor, index: Tensor, step: int) -> tuple[list[Tensor], Tensor | None]:
         stored = [m[index] for m in self.splits.train]
-        if augment is None:
+        if self.run.augment is None:
             return stored, identity_condition(self.prior, len(index), images.device)
         clean = as_floats(images[index])
-        view, condition = augment(clean, stage="prior", step=step, steps=self.config.steps)
+        view, condition = self.run.view(clean, step)
         if condition is None:
             condition = identity_condition(self.prior, len(index), images.device)
         if view is clean:

@@ -1,4 +1,4 @@
-"""batches."""
+"""Which images a step sees, as a function of (seed, step)."""
 
 from __future__ import annotations
 

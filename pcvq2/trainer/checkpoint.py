@@ -15,7 +15,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
@@ -37,21 +36,6 @@ class Stateful(Protocol):
     def state_dict(self) -> dict[str, Any]: ...
 
     def load_state_dict(self, state: dict[str, Any], /) -> Any: ...
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a run keeps its checkpoints (None: nowhere), how often it writes one, and whose they are.
-
-    `state` is what the caller's callbacks change; it is stored and restored with the weights. `stop` is asked
-    between steps: once it says yes, a checkpoint is written and KeyboardInterrupt raised, as on Ctrl-C.
-    """
-
-    folder: Path | None = None
-    every_seconds: float = 60.0
-    owner: str = ""
-    state: Stateful | None = None
-    stop: Callable[[], bool] | None = None
 
 
 class Checkpoint:

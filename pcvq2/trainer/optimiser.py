@@ -1,4 +1,4 @@
-"""optimiser."""
+"""Adam with the schedule, clipping and guard that every stage shares."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pcvq2.config import StageConfig
+from pcvq2.trainer.settings import StageConfig
 
 
 class NonFiniteLoss(RuntimeError):

@@ -10,7 +10,7 @@ import contextlib
 
 import torch
 
-from pcvq2.config import Precision
+from pcvq2.trainer.settings import Precision
 
 
 def resolve(precision: Precision, device: torch.device) -> Precision:

@@ -17,10 +17,21 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pcvq2 import PCVQ2, FitLog, NonFiniteLoss, PCVQ2Config, PriorConfig, StageConfig, VQVAE2Config
+from pcvq2 import (
+    PCVQ2,
+    Feed,
+    FitLog,
+    NonFiniteLoss,
+    PCVQ2Config,
+    PriorConfig,
+    Session,
+    StageConfig,
+    VQVAE2Config,
+)
 from pcvq2.trainer.checkpoint import Checkpoint
 from pcvq2.trainer.optimiser import Optimiser
 from pcvq2.trainer.scratch import draft_of, sweep
+from pcvq2.trainer.session import Augment
 from pcvq2.trainer.tensor_file import RefusedFile, read_tensors, write_tensors
 
 WRITER = """
@@ -71,17 +82,21 @@ class Brightness:
 
 
 def fit(
-    folder: Path | None, *, config: PCVQ2Config = CONFIG, seed: int = 3, **arguments: Any
+    folder: Path | None,
+    *,
+    config: PCVQ2Config = CONFIG,
+    seed: int = 3,
+    stages: tuple[str, ...] | None = None,
+    augment: Augment | None = None,
+    **session: Any,
 ) -> tuple[PCVQ2, FitLog, Brightness]:
     model, views = PCVQ2(config, seed=seed), Brightness()
-    arguments = {"augment": views, "observe": views.observe, "state": views, "owner": "me"} | arguments
     log = model.fit(
         IMAGES[:16],
+        Feed(augment or views, views.observe, stages, state=views),
+        Session(checkpoints=folder, every_seconds=0.0, **{"owner": "me", **session}),
         validation=BLACK,
         heldout=IMAGES[20:],
-        checkpoint=folder,
-        checkpoint_seconds=0.0,
-        **arguments,
     )
     return model, log, views
 
@@ -104,8 +119,9 @@ def assert_same(one: tuple[PCVQ2, FitLog, Brightness], other: tuple[PCVQ2, FitLo
     for part in ("vqvae", "prior"):
         a, b = (getattr(result[0], part).state_dict() for result in (one, other))
         assert all(torch.equal(a[name], b[name]) for name in a)
-    for name in ("curve", "selected_step", "images_seen", "codes_shared"):
+    for name in ("curve", "selected_step", "images_seen"):
         assert getattr(one[1], name) == getattr(other[1], name)
+    assert one[1].stages["codes"].shared == other[1].stages["codes"].shared
     assert one[2].state_dict() == other[2].state_dict()
 
 
@@ -139,9 +155,7 @@ def test_a_run_stopped_again_and_again_ends_in_the_same_bits(tmp_path: Path, sel
 
 def test_a_shared_stage_goes_on_beside_its_key_whoever_comes_next(tmp_path: Path) -> None:
     def shared(place: str, owner: str, **arguments: Any) -> tuple[PCVQ2, FitLog, Brightness]:
-        return fit(
-            tmp_path / owner, shared=tmp_path / place, augmented_stages=("prior",), owner=owner, **arguments
-        )
+        return fit(tmp_path / owner, shared=tmp_path / place, stages=("prior",), owner=owner, **arguments)
 
     alone = shared("alone", "first")
     with pytest.raises(Stopped):
@@ -153,10 +167,10 @@ def test_a_shared_stage_goes_on_beside_its_key_whoever_comes_next(tmp_path: Path
     assert done == [4, 5, 6]
     assert_same(alone, other)
     assert sorted(path.suffix for path in (tmp_path / "codes").iterdir()) == [".lock", ".safetensors"]
-    assert shared("codes", "one")[1].codes_shared
+    assert shared("codes", "one")[1].stages["codes"].shared
     with pytest.raises(Stopped):
         shared("mine", "three", progress=stop_after("prior", 2))
-    assert not shared("mine", "three")[1].codes_shared  # its own, trained before it was stopped
+    assert not shared("mine", "three")[1].stages["codes"].shared  # its own, trained before it was stopped
 
 
 KILLED = """
@@ -281,7 +295,7 @@ def test_a_good_checkpoint_is_never_given_up_for_a_damaged_one(tmp_path: Path) -
             {"config": replace(CONFIG, prior_stage=replace(CONFIG.prior_stage, steps=7))},
             "config.prior_stage.steps is 6, here 7",
         ),
-        ({"augment": None}, "augmented is true, here false"),
+        ({"stages": ()}, "augmented is true, here false"),
     ],
     ids=["seed", "owner", "selection", "steps", "augmentation"],
 )
@@ -298,8 +312,8 @@ def test_a_foreign_checkpoint_is_refused_by_what_differs(
 
 
 def test_checkpoints_of_other_images_are_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    PCVQ2(CONFIG).fit(IMAGES[:16], checkpoint=tmp_path)
-    PCVQ2(CONFIG).fit(IMAGES[8:], checkpoint=tmp_path)
+    PCVQ2(CONFIG).fit(IMAGES[:16], session=Session(checkpoints=tmp_path))
+    PCVQ2(CONFIG).fit(IMAGES[8:], session=Session(checkpoints=tmp_path))
     assert "images is" in caplog.text
     assert "images.train is" in caplog.text
 
@@ -404,8 +418,8 @@ def test_times_add_up_over_interruptions(tmp_path: Path) -> None:
         tensors, about = read_tensors(path)
         write_tensors(tensors, path, about | {"seconds": 1000.0})
     log = fit(tmp_path)[1]
-    assert log.codes_seconds >= 1000
-    assert log.prior_seconds >= 1000
+    assert log.stages["codes"].seconds >= 1000
+    assert log.stages["prior"].seconds >= 1000
     assert log.earlier_seconds == 2000
 
 
@@ -420,8 +434,8 @@ def test_a_file_without_our_notes_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_shared_auto_encoder_is_trained_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    before = fit(None, augmented_stages=(), shared=tmp_path)
+    before = fit(None, stages=(), shared=tmp_path)
     damage(next(tmp_path.glob("*.safetensors")), "truncated")
-    again = fit(None, augmented_stages=(), shared=tmp_path)
+    again = fit(None, stages=(), shared=tmp_path)
     assert "shared auto-encoder refused" in caplog.text
     assert_same(before, again)

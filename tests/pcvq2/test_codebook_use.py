@@ -10,7 +10,8 @@ import torch
 
 from benchmark.data import DatasetSpec, load_dataset
 from pcvq2 import PCVQ2, override, preset
-from pcvq2.training import encode_all, train_codes
+from pcvq2.codes_stage import encode_all, train_codes
+from pcvq2.trainer.steps import StageRun
 
 CATS = Path(__file__).parents[3] / "shared" / "data" / "cifar10_cats.zip"
 
@@ -27,6 +28,6 @@ def test_nearly_all_of_512_codes_are_in_use_after_100_steps_on_cats() -> None:
     config = override(config, "codes_stage", {"steps": 100})
     model = PCVQ2(config, seed=0)
     with torch.random.fork_rng():
-        train_codes(model.vqvae, train, config, seed=0)
+        train_codes(model.vqvae, train, StageRun("codes", config.codes_stage, 0))
     used = [len(codes.unique()) for codes in encode_all(model.vqvae, heldout)]
     assert min(used) >= 0.95 * 512, used

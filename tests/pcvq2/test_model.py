@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from pcvq2 import PCVQ2, NonFiniteLoss, PCVQ2Config, PriorConfig, StageConfig, VQVAE2Config, preset
+from pcvq2 import (
+    PCVQ2,
+    Feed,
+    NonFiniteLoss,
+    PCVQ2Config,
+    PriorConfig,
+    Session,
+    StageConfig,
+    VQVAE2Config,
+    preset,
+)
 from pcvq2.trainer.batches import Batches
 
 CONFIG = PCVQ2Config(
@@ -95,20 +105,22 @@ def test_save_and_load_give_the_same_model(tmp_path: Path) -> None:
 
 def test_a_shared_auto_encoder_is_trained_once_and_changes_nothing(tmp_path: Path) -> None:
     alone, first, second = fitted(), PCVQ2(CONFIG, seed=3), PCVQ2(CONFIG, seed=3)
-    assert not first.fit(images(), shared=tmp_path).codes_shared
-    assert second.fit(images(), shared=tmp_path).codes_shared
+    assert not first.fit(images(), session=Session(shared=tmp_path)).stages["codes"].shared
+    assert second.fit(images(), session=Session(shared=tmp_path)).stages["codes"].shared
     assert_same_weights(alone, first)
     assert_same_weights(first, second)
-    assert not PCVQ2(CONFIG, seed=4).fit(images(), shared=tmp_path).codes_shared
-    assert not PCVQ2(CONFIG, seed=3).fit(images(seed=1), shared=tmp_path).codes_shared
+    assert not PCVQ2(CONFIG, seed=4).fit(images(), session=Session(shared=tmp_path)).stages["codes"].shared
+    assert (
+        not PCVQ2(CONFIG, seed=3).fit(images(seed=1), session=Session(shared=tmp_path)).stages["codes"].shared
+    )
 
 
 def test_validation_images_teach_the_auto_encoder_but_not_the_prior(tmp_path: Path) -> None:
     both = images()
     with_all, without = PCVQ2(CONFIG, seed=3), PCVQ2(CONFIG, seed=3)
-    with_all.fit(both, shared=tmp_path)
-    log = without.fit(both[:15], validation=both[15:], shared=tmp_path)
-    assert log.codes_shared
+    with_all.fit(both, session=Session(shared=tmp_path))
+    log = without.fit(both[:15], validation=both[15:], session=Session(shared=tmp_path))
+    assert log.stages["codes"].shared
     assert all(row["validation"] is not None for row in log.curve)
     assert not torch.equal(with_all.prior.networks[1].output.weight, without.prior.networks[1].output.weight)
 
@@ -120,7 +132,7 @@ def test_an_identity_view_trains_exactly_like_no_augmentation() -> None:
         seen.append((stage, step))
         return x, None
 
-    assert_same_weights(fitted(), fitted(augment=identity))
+    assert_same_weights(fitted(), fitted(feed=Feed(identity)))
     assert seen == [("codes", k) for k in range(8)] + [("prior", k) for k in range(8)]
 
 
@@ -128,7 +140,7 @@ def test_a_copied_view_is_encoded_again_to_the_same_codes() -> None:
     def copied(x: torch.Tensor, *, stage: str, step: int, steps: int) -> tuple[torch.Tensor, None]:
         return x.clone(), None
 
-    assert_same_weights(fitted(), fitted(augment=copied))
+    assert_same_weights(fitted(), fitted(feed=Feed(copied)))
 
 
 def test_heldout_images_decide_nothing() -> None:
@@ -155,7 +167,7 @@ def test_conditions_reach_prior_and_decoder_and_sampling_uses_the_identity() -> 
         odd = torch.arange(len(x)) % 2
         return torch.where(odd[:, None, None, None] == 1, 1 - x, x), odd[:, None].float()
 
-    model = fitted(config, augment=inverted)
+    model = fitted(config, feed=Feed(inverted))
     codes = model.encode(images(4))
     zero, one = (torch.full((4, 1), float(told)) for told in (0, 1))
     assert not torch.equal(model.prior.nats(codes, zero)[0], model.prior.nats(codes, one)[0])
@@ -184,7 +196,7 @@ def test_a_nan_says_in_which_stage_and_step() -> None:
         return (x * float("nan") if (stage, step) == ("codes", 5) else x), None
 
     with pytest.raises(NonFiniteLoss, match=r"stage 'codes', step 5: loss nan"):
-        fitted(augment=poison)
+        fitted(feed=Feed(poison))
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from benchmark.data import DatasetSpec, load_dataset
 from pcvq2 import PCVQ2, override, preset
+from pcvq2.codes_stage import as_floats, train_codes
 from pcvq2.likelihood import BITS_PER_NAT, log_prob_levels
-from pcvq2.training import as_floats, train_codes
+from pcvq2.trainer.steps import StageRun
 
 COLUMNS = ("reconstruction MSE, held-out", "distortion, bits/dim held-out", "codes in use, top / bottom", "s")
 
@@ -39,7 +40,7 @@ def trained(train: Tensor, precision: str, seed: int, steps: int) -> tuple[PCVQ2
     model = PCVQ2(config, seed=seed)
     start = time.process_time()
     with torch.random.fork_rng():
-        train_codes(model.vqvae, train, config, seed=seed)
+        train_codes(model.vqvae, train, StageRun("codes", config.codes_stage, seed))
     return model, time.process_time() - start
 
 
