@@ -177,7 +177,7 @@ def report(
     refuse_unwritable_output(output)
     screen = console(wide=True)
     if other:
-        from benchmark.report.files import file_stems
+        from benchmark.naming import file_stems
         from benchmark.report.two_runs import compare_runs
         from benchmark.report.two_runs_page import print_two_runs, write_two_runs
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.atomic import write_atomic
 from benchmark.data import Dataset
 from benchmark.data.names import TORCHVISION
 from benchmark.errors import UserError
@@ -30,6 +29,7 @@ from benchmark.stages import (
     probes_group,
 )
 from benchmark.suite import DatasetEntry, Suite
+from pcvq2.trainer.whole_file import write_whole
 
 _RECIPE_SIZE, _RECIPE_HELDOUT = 256, 500  # where a suite does not say
 _POOL_IMAGES = 10_000  # whose features are taken once per data set, at the most (benchmark.metrics.score)
@@ -216,7 +216,7 @@ def probes_path(runs: Path, suite: str) -> Path:
 
 def write_probes(path: Path, probes: Mapping[str, Probe]) -> None:
     """Keep probes, so that an estimate need not measure again."""
-    write_atomic(path, json.dumps({kind: asdict(probe) for kind, probe in probes.items()}, indent=1).encode())
+    write_whole(path, json.dumps({kind: asdict(probe) for kind, probe in probes.items()}, indent=1).encode())
 
 
 def read_probes(path: Path) -> dict[str, Probe]:

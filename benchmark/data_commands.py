@@ -58,16 +58,16 @@ def show(
     output: Annotated[Path | None, typer.Option(help="The PNG to write; NAME.png.")] = None,
 ) -> None:
     """Draw a sheet of training and held-out images."""
-    from benchmark.atomic import write_atomic
     from benchmark.data.inspecting import load_named
     from benchmark.data.showing import contact_sheet
     from benchmark.errors import UserError
-    from benchmark.report.files import file_stems
+    from benchmark.naming import file_stems
+    from pcvq2.trainer.whole_file import write_whole
 
     dataset = load_named(source, size, heldout)
     path = output or Path(f"{file_stems([dataset.name])[dataset.name]}.png")
     try:
-        write_atomic(path, contact_sheet(dataset))
+        write_whole(path, contact_sheet(dataset))
     except OSError as error:
         raise UserError(
             f"{path}: cannot be written ({error.strerror or error})", "name another --output"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path, PurePosixPath
 
-from benchmark.atomic import write_atomic
 from benchmark.records import Record, Store
+from pcvq2.trainer.whole_file import write_whole
 
 _FOLDERS = ("artifacts", "checkpoints", "codes", "models", "probes")
 _SHARED = ("codes/*.safetensors", "probes/*")
@@ -67,7 +67,7 @@ class Depot:
 
     def deliver(self, name: str, content: bytes) -> None:
         """Write a file of a worker's `runs/` into the driver's."""
-        write_atomic(self._place(name), content)
+        write_whole(self._place(name), content)
 
     def load(self, trial_id: str) -> Record | None:
         """Return a trial's record."""

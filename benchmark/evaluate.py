@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from benchmark.atomic import write_atomic
 from benchmark.data.array_files import read_npz
 from benchmark.data.checking import open_place
 from benchmark.data.decoding import Shape
@@ -23,6 +22,7 @@ from benchmark.metrics.extractors import load_extractor
 from benchmark.metrics.feature_cache import FeatureCache, content_hash
 from benchmark.metrics.names import METRICS
 from benchmark.metrics.score import SETS_OF, ImageSets, score_samples
+from pcvq2.trainer.whole_file import write_whole
 
 SMALLEST = 8  # pixels a side
 _ONE_SIZE = "bring them to one square size first: resizing in passing changes every score"
@@ -70,7 +70,7 @@ def evaluate(
 def write_json(result: dict[str, Any], path: Path) -> None:
     """Write the result whole or not at all. Raises UserError where that is not possible."""
     try:
-        write_atomic(path, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
+        write_whole(path, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error})", "name another file with --output") from error
 

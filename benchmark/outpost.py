@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmark.atomic import write_atomic
 from benchmark.records import Record, Store
+from pcvq2.trainer.whole_file import write_whole
 
 Ask = Callable[..., Any]  # calls a method of the driver's Depot by its name
 
@@ -84,7 +84,7 @@ class Outpost(Store):
                 continue
             content = self._ask("read", name)
             if content is not None:
-                write_atomic(path, content)
+                write_whole(path, content)
                 self._sent[name] = path.stat().st_mtime_ns
 
     def _send_log(self, trial_id: str) -> None:

@@ -10,17 +10,17 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from benchmark.atomic import write_atomic
 from benchmark.data import budget_indices, load_dataset
 from benchmark.errors import UserError
+from benchmark.naming import file_stems
 from benchmark.plan import Trial, plan_trials
 from benchmark.report.contact_sheet import SeenViews, contact_sheet
-from benchmark.report.files import file_stems
 from benchmark.report.schedule_figure import Schedule, schedule_figure
 from benchmark.report.style import rendered, styled
 from benchmark.seeds import seed_for, subset_seed
 from benchmark.suite import load_suite
 from benchmark.views import POINTS, SHOWN, Views, kept_steps
+from pcvq2.trainer.whole_file import write_whole
 from strategies import Strategy
 from strategies.answers import said, state_of, strengths_of
 
@@ -109,5 +109,5 @@ def _mean_strength(strategy: Strategy, trial: Trial, share: float) -> float:
 
 
 def _png(path: Path, figure: Figure) -> Path:
-    write_atomic(path, rendered(figure)["png"])
+    write_whole(path, rendered(figure)["png"])
     return path

@@ -11,7 +11,6 @@ from typing import Any
 
 import filelock
 
-from benchmark.atomic import write_atomic
 from benchmark.environment import git_commit, processor, versions
 from benchmark.errors import UserError
 from benchmark.namesakes import refuse_namesake
@@ -19,6 +18,7 @@ from benchmark.naming import suite_name
 from benchmark.plan import SCHEMA_VERSION, Trial
 from benchmark.storable import legible, storable
 from pcvq2.trainer.scratch import sweep
+from pcvq2.trainer.whole_file import write_whole
 
 Record = dict[str, Any]
 _LONGEST_REASON, _LONGEST_TRACE = 4_000, 40_000  # characters: an exception may quote a whole array
@@ -190,9 +190,9 @@ class Store:
         Raises ValueError where the record of a finished trial holds what is no JSON value.
         """
         for name, content in artifacts.items():
-            write_atomic(self.root / "artifacts" / record["id"] / name, content)
+            write_whole(self.root / "artifacts" / record["id"] / name, content)
         text = json.dumps(storable(record), indent=1, allow_nan=False)
-        write_atomic(self.record_path(record["id"]), text.encode())
+        write_whole(self.record_path(record["id"]), text.encode())
 
     def manifest_path(self, suite: str) -> Path:
         """Return where the list of a suite's trials lies."""
@@ -201,7 +201,7 @@ class Store:
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write the list of a suite's trials, which a report starts from."""
         text = json.dumps(manifest, indent=1)
-        write_atomic(self.manifest_path(manifest["suite"]), text.encode())
+        write_whole(self.manifest_path(manifest["suite"]), text.encode())
 
     def refuse_namesake(self, manifest: Mapping[str, Any]) -> None:
         """Raise UserError where the list of another suite of that name would be replaced."""

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmark.atomic import write_atomic
 from benchmark.data.decoding import Images
 from benchmark.errors import UserError
 from benchmark.records import Store
+from pcvq2.trainer.whole_file import write_whole
 
 
 def find_model(name: str, store: Store) -> Path:
@@ -38,9 +38,9 @@ def write_samples(folder: Path, output: Path, *, count: int, temperature: float,
     samples = model.sample(count, temperature=temperature, seed=seed)
     images = samples.permute(0, 2, 3, 1).cpu().numpy()
     for index, image in enumerate(images):
-        write_atomic(output / f"{index:04}.png", _png(image))
+        write_whole(output / f"{index:04}.png", _png(image))
     grid = output / "grid.png"
-    write_atomic(grid, _png(tile(images), scale=max(1, 64 // images.shape[1])))
+    write_whole(grid, _png(tile(images), scale=max(1, 64 // images.shape[1])))
     return grid
 
 

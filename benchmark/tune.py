@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.atomic import write_atomic
 from benchmark.errors import UserError
 from benchmark.fanout import Fanout
 from benchmark.namesakes import refuse_namesake
@@ -28,6 +27,7 @@ from benchmark.suite import Suite, load_suite
 from benchmark.terms import Terms
 from benchmark.tuning import SCORE, Tuning, Wish, own_settings, plan_tuning
 from benchmark.tuning_result import ranked, result_path, rows, summary
+from pcvq2.trainer.whole_file import write_whole
 
 _LINE_SECONDS = 30.0
 
@@ -117,7 +117,7 @@ def _finish(tuning: Tuning, rounds: Rounds, store: Store, console: Console, file
         return False
     result = summary(tuning, rounds) | {"file": str(file.resolve())}
     path = result_path(store, tuning)
-    write_atomic(path, json.dumps(result, indent=1, allow_nan=False).encode())
+    write_whole(path, json.dumps(result, indent=1, allow_nan=False).encode())
     console.print(_table(result))
     console.print(result["conclusion"], soft_wrap=True)
     console.print(f"To use it, put this in {tuning.suite}'s `strategies`:\n")

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.atomic import write_atomic
 from benchmark.data.decoding import Shape
 from benchmark.data.loaded import Loaded, Rows
 from benchmark.errors import MissingData, UserError
+from pcvq2.trainer.whole_file import write_whole
 
 FORMAT = 1
 _TOLD = {"key", "source", "resize", "unusable", "content"}
@@ -112,5 +112,5 @@ def fingerprint_of_rows(pool: Rows, test: Rows) -> str:
                 digest.update(np.ascontiguousarray(chunk).data)
         known[key] = digest.hexdigest()[:16]
         if os.access(pool.folder, os.W_OK):
-            write_atomic(path, json.dumps(known, indent=1).encode())
+            write_whole(path, json.dumps(known, indent=1).encode())
     return known[key]

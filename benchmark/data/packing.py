@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.atomic import write_atomic
 from benchmark.cores import usable_cores
 from benchmark.data.decoding import Shape
 from benchmark.data.packed import FORMAT, about_pack, read_packed, shape_of
@@ -26,6 +25,7 @@ from benchmark.data.sources import reading_notes
 from benchmark.data.splits import Decide, Split, split_by_folders
 from benchmark.data.ticking import Tick
 from benchmark.errors import UserError
+from pcvq2.trainer.whole_file import write_whole
 
 
 def pack(
@@ -180,10 +180,10 @@ def _finish(packing: _Packing, split: Split) -> dict[str, Any]:
     if grey:
         hashes = _drop_channels(target / "images.u8", about)
     _write_rows(target, pool, test, hashes)
-    write_atomic(target / "names.json", json.dumps(place.names).encode())
+    write_whole(target / "names.json", json.dumps(place.names).encode())
     with (target / "images.u8").open("rb") as stream:
         os.fsync(stream.fileno())
-    write_atomic(target / "pack.json", json.dumps(about, indent=1).encode())
+    write_whole(target / "pack.json", json.dumps(about, indent=1).encode())
     return about
 
 

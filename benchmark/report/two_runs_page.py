@@ -10,7 +10,6 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmark.report.files import write_whole
 from benchmark.report.formatting import (
     decimals_for,
     decimals_of_differences,
@@ -32,6 +31,7 @@ from benchmark.report.two_runs_text import (
     two_runs_text,
     verdict_lines,
 )
+from pcvq2.trainer.whole_file import write_whole
 
 _FILES = (
     "Beside this page: [table.csv](table.csv) (every number), [README.md](README.md) (the same in Markdown). "

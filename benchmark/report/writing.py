@@ -10,10 +10,10 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from benchmark.naming import file_stems
 from benchmark.report.budget_figure import budget_figure
 from benchmark.report.contact_sheet import contact_sheet, seen_views
 from benchmark.report.crosstalk_figure import crosstalk_figure
-from benchmark.report.files import file_stems, write_whole
 from benchmark.report.fonts import glyphs_remark
 from benchmark.report.latex import latex_text
 from benchmark.report.leakage_figure import leakage_figure
@@ -31,6 +31,7 @@ from benchmark.report.tables import csv_text
 from benchmark.report.training_figures import learning_figure, strength_figure
 from benchmark.report.variance_section import variance_csv
 from benchmark.report.variance_split import has_repeats
+from pcvq2.trainer.whole_file import write_whole
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from benchmark.atomic import write_atomic
 from benchmark.metrics.extractor_base import Extractor
 from benchmark.metrics.extractors import load_extractor
 from benchmark.selftest.cases import Check, check_extractor, check_without_extractor
 from benchmark.selftest.planting import Planted, plant
 from benchmark.selftest.table import csv_text, markdown_text
+from pcvq2.trainer.whole_file import write_whole
 
 DEFAULT = ("random",)
 
@@ -45,8 +45,8 @@ def run_selftest(
     failed = sum(not check.passed for check in checks)
     console.print(f"{len(checks) - failed} of {len(checks)} passed, {failed} failed")
     if output is not None:
-        write_atomic(output / "README.md", markdown_text(checks, notes).encode())
-        write_atomic(output / "table.csv", csv_text(checks).encode())
+        write_whole(output / "README.md", markdown_text(checks, notes).encode())
+        write_whole(output / "table.csv", csv_text(checks).encode())
         console.print(f"table: {output / 'README.md'}", soft_wrap=True)
     return failed == 0
 

@@ -17,10 +17,10 @@ from made_records import write_suite
 from matplotlib import font_manager
 
 from benchmark.errors import UserError
+from benchmark.naming import file_stems
 from benchmark.only import only
 from benchmark.plan import plan_trials
 from benchmark.report import write_report
-from benchmark.report.files import file_stems
 from benchmark.report.fonts import families_for, glyphs_remark
 from benchmark.report.style import styled
 from benchmark.suite import load_suite

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.atomic import write_atomic
 from benchmark.errors import UserError
 from benchmark.records import Store
+from pcvq2.trainer.whole_file import write_whole
 
 
 def record(**keys: object) -> dict[str, object]:
@@ -45,14 +45,14 @@ def test_garbage_is_no_record(tmp_path: Path, garbage: str) -> None:
 
 def test_a_write_that_fails_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "file"
-    write_atomic(path, b"old")
+    write_whole(path, b"old")
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        write_atomic(path, b"new")
+        write_whole(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
