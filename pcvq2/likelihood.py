@@ -53,3 +53,13 @@ class Ledger:
     def total(self) -> Tensor:
         """Return the bound itself. (N,)"""
         return self.rate + self.distortion
+
+    @property
+    def terms(self) -> dict[str, Tensor]:
+        """Return what adds up to the bound: the rate of each level and the distortion. (N,) each"""
+        return {f"rate_{level}": rate for level, rate in self.rates.items()} | {"distortion": self.distortion}
+
+    @property
+    def subtotals(self) -> dict[str, Tensor]:
+        """Return the rate of all levels. (N,)"""
+        return {"rate": self.rate}
