@@ -11,7 +11,7 @@ from benchmark.errors import UserError
 from benchmark.metrics.extractor_base import Extractor
 from benchmark.metrics.extractors import load_extractor
 from benchmark.plan import Trial
-from strategies.plugin import Plugin
+from strategies.contract.plugin import Plugin
 
 NEED_NOTHING = ("random", "pixels")
 _UNLABELLED = "Known to have labels: digits and torchvision's sets. Name another extractor, e.g. random"

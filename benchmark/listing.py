@@ -46,8 +46,8 @@ def list_runs(runs: Path) -> list[Row]:
 
 
 def _strategies() -> list[Row]:
-    from strategies.parameters import written
-    from strategies.registry import origin_of, parameters_of, registered
+    from strategies.contract.parameters import written
+    from strategies.contract.registry import origin_of, parameters_of, registered
 
     rows: list[Row] = [("name", "what it does", "parameters and defaults", "source")]
     for name, entry in sorted(registered().items()):
@@ -63,8 +63,8 @@ def _strategies() -> list[Row]:
 
 def _spaces() -> list[Row]:
     from strategies import AugmentationSpace
-    from strategies.space import SETTINGS
-    from strategies.spaces import NAMED_SPACES
+    from strategies.augmentation.named_spaces import NAMED_SPACES
+    from strategies.augmentation.space import SETTINGS
 
     rows: list[Row] = [("name", "ranges at strength 1, and settings that are not the default")]
     for name, space in NAMED_SPACES.items():
@@ -76,7 +76,7 @@ def _spaces() -> list[Row]:
 
 def _operations() -> list[Row]:
     from strategies import OPERATIONS
-    from strategies.space import SETTINGS
+    from strategies.augmentation.space import SETTINGS
 
     rows: list[Row] = [("name", "range", "version", "whose arithmetic, and where it deviates")]
     rows += [(name, o.unit, str(o.version), o.source) for name, o in OPERATIONS.items()]

@@ -40,7 +40,7 @@ from pathlib import Path
 import pytest
 
 from strategies.checks import check_strategy
-from strategies.registry import from_file
+from strategies.contract.registry import from_file
 
 {class_name} = from_file(Path(__file__).with_name("{name}.py"), "{class_name}")
 
@@ -56,7 +56,7 @@ def test_it_ends_clean() -> None:
 
 def new_strategy(name: str, folder: Path) -> list[Path]:
     """Write NAME.py and test_NAME.py into a folder and return their paths. Raises UserError."""
-    from strategies.registry import known_strategies
+    from strategies.contract.registry import known_strategies
 
     if not name.isidentifier() or keyword.iskeyword(name) or name != name.lower():
         raise UserError(

@@ -20,8 +20,8 @@ from benchmark.strategy_choice import StrategyChoice, choose_strategy
 from benchmark.suite import DatasetEntry, Suite
 from pcvq2.config import PCVQ2Config, override
 from strategies import AugmentationSpace
-from strategies.answers import condition_size_of, validation_share_of
-from strategies.plugin import Plugin
+from strategies.contract.answers import condition_size_of, validation_share_of
+from strategies.contract.plugin import Plugin
 
 SCHEMA_VERSION = 1
 DEFAULT_VALIDATION_SHARE = 0.2  # where the selection needs validation images and the suite names no share

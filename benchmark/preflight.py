@@ -48,8 +48,8 @@ def preflight(suite: Suite, trials: Sequence[Trial], runs: Path, terms: Terms) -
 
 def _check_views(suite: Suite, trial: Trial) -> None:
     """Refuse a strategy whose views break a rule: the cheap part of the battery."""
-    from strategies.answers import said
     from strategies.checks import check_view
+    from strategies.contract.answers import said
 
     choice = trial.strategy
     try:

@@ -22,7 +22,7 @@ from benchmark.suite import load_suite
 from benchmark.views import POINTS, SHOWN, Views, kept_steps
 from pcvq2.trainer.whole_file import write_whole
 from strategies import Strategy
-from strategies.answers import said, state_of, strengths_of
+from strategies.contract.answers import said, state_of, strengths_of
 
 _SCHEDULE_POINTS = 1000
 Seen = TypeVar("Seen")

@@ -24,7 +24,7 @@ from pcvq2 import PCVQ2, Feed, Session
 from pcvq2.config import PCVQ2Config
 from pcvq2.trainer.randomness import derive_seed
 from pcvq2.trainer.session import Progress
-from strategies.answers import StrategyError
+from strategies.contract.answers import StrategyError
 
 _IMAGES = 96  # used for training, evaluating and scoring; more would not change the cost of a step
 _SAMPLES = {"cuda": 256, "cpu": 128}  # drawn together

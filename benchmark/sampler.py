@@ -7,7 +7,7 @@ from typing import Any
 from benchmark.rounds import Ask, Tell
 from benchmark.tuning import Tuning, Values
 from strategies import Uniform
-from strategies.tunable import Tunable
+from strategies.contract.tunable import Tunable
 
 
 def random_trials(trials: int) -> int:

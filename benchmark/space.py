@@ -10,8 +10,8 @@ from benchmark.errors import shown, unknown_name
 from benchmark.suite import Suite
 from benchmark.yaml_file import Location
 from strategies import OPERATIONS, AugmentationSpace
-from strategies.space import SETTINGS
-from strategies.spaces import NAMED_SPACES
+from strategies.augmentation.named_spaces import NAMED_SPACES
+from strategies.augmentation.space import SETTINGS
 
 
 def resolve_space(suite: Suite) -> AugmentationSpace:

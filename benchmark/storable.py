@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from strategies.answers import plain, shown
+from strategies.contract.answers import plain, shown
 
 
 def legible(text: str, most: int) -> str:

@@ -10,11 +10,11 @@ from benchmark.errors import unknown_name
 from benchmark.suite import StrategyEntry, Suite
 from benchmark.yaml_file import Location
 from strategies import AugmentationSpace, Strategy
-from strategies.answers import plain, said
 from strategies.checks import StrategyError, check_schedule
-from strategies.parameters import default_of, place_of_class
-from strategies.plugin import split_name
-from strategies.registry import Code, code_of, parameters_of, registered
+from strategies.contract.answers import plain, said
+from strategies.contract.parameters import default_of, place_of_class
+from strategies.contract.plugin import split_name
+from strategies.contract.registry import Code, code_of, parameters_of, registered
 
 _NAMED = "parameters name a record: finite numbers, text, lists, mappings or null (say, for 'never')"
 

@@ -24,7 +24,7 @@ from benchmark.naming import place_name, suite_name
 from benchmark.suite_checks import check_suite
 from benchmark.values import Name, Number, Source, Whole, allowed, as_whole, one_line
 from benchmark.yaml_file import Location, YamlFile, read_yaml
-from strategies.plugin import shown_name
+from strategies.contract.plugin import shown_name
 
 DEFAULT_PRESET = "tiny"  # of a suite that names none
 

@@ -10,7 +10,7 @@ from benchmark.metrics.extractors import EXTRACTORS
 from benchmark.metrics.names import METRICS, NOT_OF_SAMPLES
 from benchmark.yaml_file import Location
 from pcvq2.config import PRESETS
-from strategies.plugin import split_name
+from strategies.contract.plugin import split_name
 
 if TYPE_CHECKING:
     from benchmark.suite import ModelSettings, Suite

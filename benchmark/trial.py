@@ -30,7 +30,7 @@ from benchmark.views import Views
 from pcvq2 import PCVQ2, Feed, Session
 from pcvq2.trainer.optimiser import NonFiniteLoss
 from pcvq2.trainer.session import Progress
-from strategies.answers import said, validation_share_of
+from strategies.contract.answers import said, validation_share_of
 
 MEMORY_ADVICE = (
     "take a smaller batch, training.prior.micro_batch or a smaller model, or run fewer trials at once: "

@@ -19,9 +19,10 @@ from benchmark.suite import Evaluation, Repeats, StrategyEntry, Suite
 from pcvq2.config import override
 from pcvq2.trainer.randomness import derive_seed
 from strategies import Uniform
-from strategies.answers import plain
 from strategies.checks import StrategyError, check_tunable
-from strategies.tunable import Tunable, Value, start_values, tunable_of
+from strategies.contract.answers import plain
+from strategies.contract.declared import start_values, tunable_of
+from strategies.contract.tunable import Tunable, Value
 
 SCORE = "bpd_validation"  # all that the search looks at
 _FIRST_SEED = 1000  # suites count their own from 0

@@ -12,8 +12,8 @@ from torch import Tensor
 from benchmark.plan import Trial
 from pcvq2.trainer.randomness import derive_seed
 from strategies import STAGES, Likelihoods, StepContext
-from strategies.answers import StrategyError, condition_size_of, state_of, strengths_of
-from strategies.view_rules import broken_rule
+from strategies.contract.answers import StrategyError, condition_size_of, state_of, strengths_of
+from strategies.contract.view_rules import broken_rule
 
 POINTS = 5  # of a stage, from its first step to its last, at which views are kept for people to look at
 SHOWN = 3  # views kept at each, the first of the batch

@@ -11,7 +11,7 @@ from benchmark.records import Record, Store, failure
 from benchmark.terms import Terms
 from benchmark.trial_log import trial_log
 from benchmark.watchdog import Alarm, Sentry, Stalled
-from strategies.answers import said
+from strategies.contract.answers import said
 
 Progress = Callable[[str, int, int], None]  # stage, steps done, steps in all
 Stop = Callable[[], bool]

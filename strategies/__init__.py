@@ -3,10 +3,10 @@
 Importing this package imports neither torch nor Kornia: a schedule is plain Python.
 """
 
-from strategies.base import STAGES, Likelihoods, StepContext, Strategy, View
-from strategies.catalogue import OPERATIONS
-from strategies.space import AugmentationSpace
-from strategies.tunable import Choice, Uniform
+from strategies.augmentation.catalogue import OPERATIONS
+from strategies.augmentation.space import AugmentationSpace
+from strategies.contract.base import STAGES, Likelihoods, StepContext, Strategy, View
+from strategies.contract.tunable import Choice, Uniform
 
 __all__ = [
     "OPERATIONS",

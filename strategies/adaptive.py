@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from strategies.base import Likelihoods, Strategy
-from strategies.tunable import Tunable, Uniform
+from strategies.contract.base import Likelihoods, Strategy
+from strategies.contract.tunable import Tunable, Uniform
 
 _SETTLED_NATS = 0.2  # before the prior beats the unigram by this much, the gap is noise
 

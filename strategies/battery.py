@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from strategies.checks import check_strategy
-from strategies.registry import known_strategies
+from strategies.contract.registry import known_strategies
 
 
 @pytest.mark.parametrize("name", sorted(known_strategies()))

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from strategies.answers import (
-    StrategyError as StrategyError,
-)
-from strategies.answers import (
+from strategies.augmentation.space import AugmentationSpace
+from strategies.contract.answers import (
+    StrategyError,
     broken,
     condition_size_of,
     plain,
@@ -21,10 +20,9 @@ from strategies.answers import (
     strengths_of,
     validation_share_of,
 )
-from strategies.base import STAGES, Likelihoods, StepContext, Strategy
-from strategies.space import AugmentationSpace
-from strategies.tunable import start_values, tunable_of
-from strategies.view_rules import broken_rule
+from strategies.contract.base import STAGES, Likelihoods, StepContext, Strategy
+from strategies.contract.declared import start_values, tunable_of
+from strategies.contract.view_rules import broken_rule
 
 _SPACE = AugmentationSpace({"rotation": 30.0, "shift": 0.15, "scale": 0.2, "x_flip": 0.5})
 _STEPS = 8

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from strategies.base import StepContext, Strategy, View
-from strategies.space import AugmentationSpace
-from strategies.tunable import Tunable, Uniform
+from strategies.augmentation.space import AugmentationSpace
+from strategies.contract.base import StepContext, Strategy, View
+from strategies.contract.tunable import Tunable, Uniform
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from strategies.base import Strategy
-from strategies.tunable import Tunable, Uniform
+from strategies.contract.base import Strategy
+from strategies.contract.tunable import Tunable, Uniform
 
 
 class Constant(Strategy):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from strategies.annealed import check_shape, fallen
-from strategies.base import Strategy
-from strategies.tunable import Tunable, Uniform
+from strategies.contract.base import Strategy
+from strategies.contract.tunable import Tunable, Uniform
 
 
 class Increasing(Strategy):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from strategies.base import Strategy
-from strategies.space import AugmentationSpace
+from strategies.augmentation.space import AugmentationSpace
+from strategies.contract.base import Strategy
 
 _POINTS = 10_000  # of the schedule that is averaged
 
@@ -28,7 +28,7 @@ class Matched(Strategy):
         parameters: Mapping[str, Any] | None = None,
         mean: float | None = None,
     ) -> None:
-        from strategies.registry import find_strategy, name_of
+        from strategies.contract.registry import find_strategy, name_of
 
         if mean is not None and not 0 <= mean <= 1:
             raise ValueError(f"mean must lie in [0, 1], got {mean}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from strategies.base import StepContext, Strategy, View
+from strategies.contract.base import StepContext, Strategy, View
 
 if TYPE_CHECKING:
     from torch import Tensor

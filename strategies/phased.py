@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from strategies.base import Strategy
-from strategies.space import AugmentationSpace
-from strategies.tunable import Tunable, Uniform, Value
+from strategies.augmentation.space import AugmentationSpace
+from strategies.contract.base import Strategy
+from strategies.contract.tunable import Tunable, Uniform, Value
 
 
 class Phased(Strategy):

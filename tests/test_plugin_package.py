@@ -78,7 +78,7 @@ def test_it_is_listed_with_its_package(python: Path, tmp_path: Path) -> None:
     assert "sawtooth" not in " ".join(
         call(Path(sys.executable), "-m", "benchmark.cli", "list", "strategies", cwd=tmp_path).split()
     )
-    code = "from strategies.registry import *; print(origin_of(find_strategy('sawtooth')))"
+    code = "from strategies.contract.registry import *; print(origin_of(find_strategy('sawtooth')))"
     assert call(python, "-c", code, cwd=tmp_path).strip() == "bench-sawtooth 1.2"
 
 
@@ -153,7 +153,7 @@ def test_a_broken_view_is_refused_before_any_training(tmp_path: Path, suite_text
     assert not (tmp_path / "runs").exists()
 
 
-KEY = "import json; from strategies.registry import *; print(json.dumps(code_of('sawtooth').key))"
+KEY = "import json; from strategies.contract.registry import *; print(json.dumps(code_of('sawtooth').key))"
 
 
 def test_its_version_and_its_source_are_part_of_its_key(python: Path, tmp_path: Path) -> None:

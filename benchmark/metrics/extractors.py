@@ -7,7 +7,7 @@ from functools import partial
 
 from benchmark.errors import UserError, unknown_name
 from benchmark.metrics.extractor_base import Extractor
-from strategies.plugin import Plugin
+from strategies.contract.plugin import Plugin
 
 EXTRACTORS: dict[str, str] = {
     "random": "untrained three-layer convolutional network, fixed weights: needs no file, fits any domain",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmark.errors import UserError
 from benchmark.metrics.extractor_base import Images, fingerprint_of
-from strategies.plugin import Plugin
+from strategies.contract.plugin import Plugin
 
 
 class OwnExtractor:

@@ -17,7 +17,7 @@ from benchmark.progress import codes_group
 from benchmark.records import Store
 from benchmark.suite import load_suite
 from benchmark.trial import attempt_trial
-from strategies import registry
+from strategies.contract import registry
 
 SIBLING = """\
 from strategies import Strategy

@@ -11,7 +11,7 @@ from benchmark.errors import UserError
 from benchmark.plan import Trial, plan_trials
 from benchmark.suite import DEFAULT_PRESET, load_suite
 from pcvq2.config import PRESETS
-from strategies.spaces import NAMED_SPACES
+from strategies.augmentation.named_spaces import NAMED_SPACES
 
 
 def complaint(path: Path, text: str) -> str:

@@ -20,7 +20,7 @@ from benchmark.strategy_choice import StrategyChoice
 from benchmark.suite import load_suite
 from benchmark.trial import attempt_trial
 from benchmark.views import POINTS, SHOWN, Views, kept_steps
-from strategies import registry
+from strategies.contract import registry
 
 
 def trial_of(suite_file: Path, label: str) -> Trial:

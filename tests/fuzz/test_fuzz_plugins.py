@@ -18,7 +18,7 @@ from benchmark.suite import load_suite
 from benchmark.terms import Terms
 from benchmark.trial import attempt_trial
 from strategies.checks import StrategyError, check_strategy
-from strategies.registry import from_file
+from strategies.contract.registry import from_file
 
 pytestmark = pytest.mark.slow
 VALUES = [

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from strategies.plugin import Plugin, shown_name
+from strategies.contract.plugin import Plugin, shown_name
 
 MINE = """\
 from strategies import Strategy

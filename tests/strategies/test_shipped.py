@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 import strategies
-from strategies.shipped import SHIPPED, table
+from strategies.contract.shipped import SHIPPED, table
 
 Keys = dict[str, Any]
 MINE = """\
 from strategies.annealed import fallen
-from strategies.base import Strategy
+from strategies.contract.base import Strategy
 
 
 class Mine(Strategy):
@@ -31,7 +31,7 @@ class Mine(Strategy):
 def test_the_table_of_shipped_strategies_is_current() -> None:
     assert table() == SHIPPED, (
         "a built-in strategy does something else than the table says. If it still does the same, put what "
-        "`python -m strategies.shipped` prints into strategies/shipped.py; if not, its finished records are "
+        "`python -m strategies.contract.shipped` prints into its table; if not, its finished records are "
         "of another strategy: give it a new name, or a parameter whose default is the old way"
     )
 
@@ -49,7 +49,7 @@ def keys(tmp_path: Path) -> Callable[..., Keys]:
             assert old in text
             path.write_text(text.replace(old, new) if old else new)
         code = (
-            "import json; from strategies.registry import *; found = registered().items()\n"
+            "import json; from strategies.contract.registry import *; found = registered().items()\n"
             "print(json.dumps({n: code_of(n).key if r.strategy else r.problem for n, r in found}))"
         )
         environment = os.environ | {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}

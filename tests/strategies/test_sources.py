@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from strategies import OPERATIONS, AugmentationSpace
-from strategies.draws import Draws
-from strategies.spaces import NAMED_SPACES
+from strategies.augmentation.draws import Draws
+from strategies.augmentation.named_spaces import NAMED_SPACES
 
 SEED, COUNT, SIDE = 11, 64, 16
 ADA, DIFFAUGMENT = NAMED_SPACES["ada-bgc"], NAMED_SPACES["diffaugment"]

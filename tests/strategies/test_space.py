@@ -10,8 +10,8 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import rotate
 
 from strategies import OPERATIONS, AugmentationSpace
-from strategies.operations import _CHANGES
-from strategies.spaces import NAMED_SPACES
+from strategies.augmentation.named_spaces import NAMED_SPACES
+from strategies.augmentation.operations import _CHANGES
 
 
 def images(channels: int = 3, count: int = 8, size: int = 16) -> torch.Tensor:

@@ -14,16 +14,17 @@ import torch
 from strategies import AugmentationSpace, Choice, Likelihoods, StepContext, Strategy, Uniform, View
 from strategies.adaptive import Adaptive
 from strategies.annealed import Annealed
-from strategies.answers import probability_of, strengths_of
 from strategies.checks import StrategyError, check_strategy
 from strategies.conditional import Conditional
 from strategies.constant import Constant
+from strategies.contract.answers import probability_of, strengths_of
+from strategies.contract.declared import tunable_of
+from strategies.contract.registry import find_strategy, known_strategies, name_of
+from strategies.contract.tunable import Tunable, Value
 from strategies.increasing import Increasing
 from strategies.matched import Matched
 from strategies.none import NoAugmentation
 from strategies.phased import Phased
-from strategies.registry import find_strategy, known_strategies, name_of
-from strategies.tunable import Tunable, Value, tunable_of
 
 SPACE = AugmentationSpace({"rotation": 30.0, "shift": 0.15, "scale": 0.2, "x_flip": 0.5})
 

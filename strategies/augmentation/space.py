@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from strategies.answers import share
-from strategies.catalogue import CENTRES, FACTORS, OPERATIONS, PADDINGS
+from strategies.augmentation.catalogue import CENTRES, FACTORS, OPERATIONS, PADDINGS
+from strategies.contract.answers import share
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -101,8 +101,8 @@ class AugmentationSpace:
         ranges = {name: value for name, value in ranges.items() if value > 0}
         if not ranges or probability == 0:
             return Drawn(images, images.new_zeros(len(images), len(self.parameters)))
-        from strategies.draws import Draws
-        from strategies.operations import apply_operations
+        from strategies.augmentation.draws import Draws
+        from strategies.augmentation.operations import apply_operations
 
         draws = Draws(images, ranges, probability, seed, linear=self.factors == "linear")
         return Drawn(apply_operations(images, draws, self), draws.parameters(self.ranges))

@@ -10,9 +10,9 @@ from kornia.filters import gaussian_blur2d
 from kornia.geometry.transform import get_affine_matrix2d, warp_affine
 from torch import Tensor
 
-from strategies.catalogue import OPERATIONS
-from strategies.draws import Draws
-from strategies.space import AugmentationSpace
+from strategies.augmentation.catalogue import OPERATIONS
+from strategies.augmentation.draws import Draws
+from strategies.augmentation.space import AugmentationSpace
 
 GREY = 0.5  # the 0 of sources whose pixels lie in [-1, 1]
 _WARPS = tuple(name for name, operation in OPERATIONS.items() if operation.warps)

@@ -1,4 +1,4 @@
-"""Find strategies by name: files in this folder, installed packages, or a file named in the suite."""
+"""Find strategies by name: files in strategies/, installed packages, or a file named in the suite."""
 
 from __future__ import annotations
 
@@ -15,26 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import strategies
-from strategies.base import Strategy
-from strategies.imports import combined, sources_of
-from strategies.plugin import Plugin
-from strategies.shipped import is_shipped, meaning, place_of
+from strategies.contract.base import Strategy
+from strategies.contract.imports import combined, sources_of
+from strategies.contract.plugin import Plugin
+from strategies.contract.shipped import is_shipped, meaning, place_of
 
 ENTRY_POINTS = "bench.strategies"
-_NOT_STRATEGIES = (
-    "base",
-    "battery",
-    "checks",
-    "draws",
-    "imports",
-    "operations",
-    "plugin",
-    "registry",
-    "shipped",
-    "space",
-    "spaces",
-    "tunable",
-)
+_NOT_STRATEGIES = ("battery", "checks")
 
 
 def name_of(strategy: type[Strategy]) -> str:
@@ -67,7 +54,7 @@ def registered() -> dict[str, Registered]:
     """Return what every name stands for; looked up once a process, `registered.cache_clear()` forgets it."""
     found: dict[str, Registered] = {}
     for info in pkgutil.iter_modules(strategies.__path__):
-        if info.name not in _NOT_STRATEGIES:
+        if not info.ispkg and info.name not in _NOT_STRATEGIES:
             for name, entry in _of_file(f"strategies.{info.name}", info.name):
                 found.setdefault(name, entry)
     for point in entry_points(group=ENTRY_POINTS):

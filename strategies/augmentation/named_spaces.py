@@ -7,7 +7,7 @@ times it, for a factor in its logarithm. A policy's probability is the strategy'
 
 from __future__ import annotations
 
-from strategies.space import AugmentationSpace
+from strategies.augmentation.space import AugmentationSpace
 
 # Karras et al. (2020), Training Generative Adversarial Networks with Limited Data; NVlabs' code, pipe "bgc".
 # Left out: the luma flip. Theirs rotates before and after the anisotropic scale, ours after it only.

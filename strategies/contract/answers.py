@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from strategies.base import Strategy
-    from strategies.space import AugmentationSpace
+    from strategies.augmentation.space import AugmentationSpace
+    from strategies.contract.base import Strategy
 
 
 class StrategyError(AssertionError):

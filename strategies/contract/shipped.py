@@ -1,6 +1,6 @@
 """Tell a built-in strategy as it was shipped from one that was edited in place: what a class does, hashed.
 
-`python -m strategies.shipped` prints the table below anew.
+`python -m strategies.contract.shipped` prints the table below anew.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from strategies.imports import digest
+from strategies.contract.imports import digest
 
-# "module.Class" in this folder -> what it does. A class that differs is keyed by its source, so finished
+# "module.Class" of this package -> what it does. A class that differs is keyed by its source, so finished
 # records stay with the code that made them. Renew an entry only when its class still does the same.
 SHIPPED: dict[str, str] = {
-    "adaptive.Adaptive": "9abc702fabc2d9a6",
-    "annealed.Annealed": "92d314d13e0703c5",
-    "base.Strategy": "86afd491088379ed",
-    "conditional.Conditional": "ee34528f2fdbf463",
-    "constant.Constant": "3490c7e6a53148b4",
-    "increasing.Increasing": "23036fba58e455df",
-    "matched.Matched": "7515f750dd0b520d",
-    "none.NoAugmentation": "6807e3a1fb7176c5",
-    "phased.Phased": "1b90a9976bacdf2a",
+    "adaptive.Adaptive": "e0422b0221456f99",
+    "annealed.Annealed": "1089cca4e41ff4a3",
+    "base.Strategy": "c8b50e29aef6d428",
+    "conditional.Conditional": "82992be9d4569c34",
+    "constant.Constant": "09e0a30e06b05073",
+    "increasing.Increasing": "55c6ef1c213a1903",
+    "matched.Matched": "ed6cecc55b2806bc",
+    "none.NoAugmentation": "66bb4b63276cb42f",
+    "phased.Phased": "552042ccd67247ed",
 }
 
 _SKIPPED = {"annotation", "ctx", "kind", "returns", "type_comment", "type_params"}  # no part of what is done
@@ -34,7 +34,7 @@ _Place = tuple[str, str]  # module and name
 
 def place_of(strategy: type) -> str:
     """Return a class's key in the table."""
-    return f"{strategy.__module__.removeprefix('strategies.')}.{strategy.__qualname__}"
+    return f"{strategy.__module__.rpartition('.')[2]}.{strategy.__qualname__}"
 
 
 def is_shipped(strategy: type) -> bool:
@@ -52,19 +52,19 @@ def meaning(strategy: type) -> str:
 
 @functools.cache
 def _meaning(module: str, name: str) -> str:
-    told: dict[str, object] = {}
+    told: dict[_Place, object] = {}
     left: list[_Place] = [(module, name)]
     while left:
-        module, name = left.pop()
-        if f"{module}.{name}" in told:
-            continue
-        found = _definitions(module).get(name)
+        place = left.pop()
+        found = None if place in told else _definitions(place[0]).get(place[1])
         if isinstance(found, ast.AST):
-            told[f"{module}.{name}"] = _told(found)
-            left += [(module, used) for used in _names(found)]
+            told[place] = _told(found)
+            left += [(place[0], used) for used in _names(found)]
         elif found is not None:
             left += _places(*found)
-    return digest(json.dumps(told, sort_keys=True).encode())
+    # by name alone: a definition that moves to another file does what it did
+    named = sorted(json.dumps([place[1], what], sort_keys=True) for place, what in told.items())
+    return digest(json.dumps(named).encode())
 
 
 def _places(module: str, name: str) -> Iterator[_Place]:
@@ -142,7 +142,7 @@ def _says_nothing(node: object) -> bool:
 
 def table() -> dict[str, str]:
     """Return the table as the classes at hand have it."""
-    from strategies.registry import builtin_strategies
+    from strategies.contract.registry import builtin_strategies
 
     classes = {c for found in builtin_strategies().values() for c in found.__mro__[:-1]}
     return {place_of(c): meaning(c) for c in sorted(classes, key=place_of)}

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from strategies.imports import combined, digest, sources_of, tops_of
+from strategies.contract.imports import combined, digest, sources_of, tops_of
 
 _PRODUCT = ("benchmark", "pcvq2", "strategies")
 _NEVER_BESIDE = frozenset({*sys.stdlib_module_names, *_PRODUCT})

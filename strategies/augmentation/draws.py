@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from strategies.catalogue import OPERATIONS
+from strategies.augmentation.catalogue import OPERATIONS
 
 _DRAWS = 3  # per image and operation: does it fire, and two numbers for its parameters
 

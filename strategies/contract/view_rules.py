@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from strategies.answers import shown
-from strategies.base import View
+from strategies.contract.answers import shown
+from strategies.contract.base import View
 
 if TYPE_CHECKING:
     from torch import Tensor

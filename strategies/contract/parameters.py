@@ -6,8 +6,8 @@ import dataclasses
 import inspect
 from typing import Any
 
-from strategies.answers import plain, said, shown
-from strategies.base import Strategy
+from strategies.contract.answers import plain, said, shown
+from strategies.contract.base import Strategy
 
 
 def default_of(strategy: type[Strategy], parameter: inspect.Parameter) -> Any:

@@ -1,0 +1,1 @@
+"""What a strategy is: its base class, what it declares, how it is found."""
