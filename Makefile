@@ -32,7 +32,7 @@ speed: .venv/installed-for-tests
 	@for part in $(SPEED); do \
 	  page=reports/speed/$$part.md; options=; script=$$part; \
 	  if [ $$part = paper ]; then script=training; options=--paper; fi; \
-	  { $(BIN)/python -c 'import sys; from benchmark.environment import *; print(f"# Speed: {sys.argv[1]}\n\nWritten by `make speed` at commit {git_commit()} on {processor()}.\n")' $$part; \
+	  { $(BIN)/python -c 'import sys; from benchmark.store.environment import *; print(f"# Speed: {sys.argv[1]}\n\nWritten by `make speed` at commit {git_commit()} on {processor()}.\n")' $$part; \
 	    $(BIN)/python tests/speed/$$script.py $$options || exit 1; } > $$page.part || exit 1; \
 	  mv $$page.part $$page && cat $$page; \
 	done
@@ -40,7 +40,7 @@ speed: .venv/installed-for-tests
 # more than 50 kills at random moments and other faults; a quarter of an hour, and longer on a busy machine
 faults: .venv/installed-for-tests
 	@mkdir -p reports/faults
-	@{ $(BIN)/python -c 'from benchmark.environment import *; print(f"# Faults\n\nWritten by `make faults` at commit {git_commit()} on {processor()}; " + ", ".join(f"{k} {v}" for k, v in versions().items() if k in ("python", "torch", "ray")) + ".\n")'; \
+	@{ $(BIN)/python -c 'from benchmark.store.environment import *; print(f"# Faults\n\nWritten by `make faults` at commit {git_commit()} on {processor()}; " + ", ".join(f"{k} {v}" for k, v in versions().items() if k in ("python", "torch", "ray")) + ".\n")'; \
 	  $(BIN)/python tests/faults/faults.py; } > reports/faults/README.md.part
 	@mv reports/faults/README.md.part reports/faults/README.md && cat reports/faults/README.md
 

@@ -16,7 +16,7 @@ from benchmark.errors import UserError, of_the_disk
 from benchmark.interrupt import SIGNALS
 from benchmark.naming import suite_name
 from benchmark.screen import console, never_fail_on_a_character
-from benchmark.writable import refuse_unwritable_output
+from benchmark.store.writable import refuse_unwritable_output
 
 _GO_ON = {"run", "tune", "data prepare"}  # commands that keep what they have done
 
@@ -103,8 +103,8 @@ def run(
 ) -> None:
     """Run every trial of a suite that is not done yet."""
     from benchmark.cost_command import probe_suite
-    from benchmark.records import Store
     from benchmark.run import Options, run_suite
+    from benchmark.store.store import Store
     from benchmark.terms import Terms, checked_keep
 
     terms = Terms(
@@ -142,7 +142,7 @@ def tune(
     runs: Runs = Path("runs"),
 ) -> None:
     """Tune a strategy's parameters on validation images: never on held-out ones."""
-    from benchmark.records import Store
+    from benchmark.store.store import Store
     from benchmark.tune import TuneOptions, tune_suite
     from benchmark.tuning import Wish
 
@@ -187,8 +187,8 @@ def report(
         readme = write_two_runs(compared, output / f"{file_stems([name])[name]}-two-runs")
         screen.print(f"report: {readme.with_name('index.html')} and README.md beside it", soft_wrap=True)
         return
-    from benchmark.records import Store
     from benchmark.report import print_table, write_report
+    from benchmark.store.store import Store
 
     name = suite_name(suite)
     summary = write_report(Store(runs).find_manifest(name), runs, output / name)
@@ -207,11 +207,11 @@ def power(
     runs: Runs = Path("runs"),
 ) -> None:
     """Say how many seeds it takes to find an effect of a size."""
-    from benchmark.records import Store
     from benchmark.report.loading import load_suite
     from benchmark.report.power import needs, print_needs
     from benchmark.report.protocol import refuse_mixed_protocols
     from benchmark.report.statistics import compare
+    from benchmark.store.store import Store
 
     records = load_suite(Store(runs).find_manifest(suite_name(suite)), runs)
     refuse_mixed_protocols(records)
@@ -228,8 +228,8 @@ def sample(
     output: Annotated[Path, typer.Option(help="Where the PNGs and the grid are written.")] = Path("samples"),
 ) -> None:
     """Draw images from a trained model: PNGs and one grid."""
-    from benchmark.records import Store
     from benchmark.sample import find_model, write_samples
+    from benchmark.store.store import Store
 
     refuse_unwritable_output(output)
     folder = find_model(model, Store(runs))

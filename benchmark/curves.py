@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmark.records import Record, Store
+from benchmark.store.store import Record, Store
 
 _SCORES = ("bpd_heldout", "bpd_train", "bpd_gap", "fid", "kid", "recall", "nearest_training_ratio")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path, PurePosixPath
 
-from benchmark.records import Record, Store
+from benchmark.store.store import Record, Store
 from pcvq2.trainer.whole_file import write_whole
 
 _FOLDERS = ("artifacts", "checkpoints", "codes", "models", "probes")

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmark.progress import Run, Running, clock_time
-from benchmark.records import Record
+from benchmark.store.store import Record
 
 _LINE_SECONDS = 30.0
 

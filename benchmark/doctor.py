@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 
-from benchmark.environment import git_commit, processor, versions
 from benchmark.metrics.weights import WEIGHTS, MissingWeights, download_weights, find_weights, state_of
+from benchmark.store.environment import git_commit, processor, versions
 
 Row = tuple[str, str]
 NEEDS_TIMM = ("clip", "dinov2")

@@ -15,13 +15,13 @@ from benchmark.data.checking import open_place
 from benchmark.data.decoding import Shape
 from benchmark.data.paths import full_path, kind_at
 from benchmark.data.sources import NAME_A_SIZE, read_place
-from benchmark.environment import git_commit, processor, versions
 from benchmark.errors import BenchError, UserError
 from benchmark.metrics.extractor_base import Extractor, Images
 from benchmark.metrics.extractors import load_extractor
 from benchmark.metrics.feature_cache import FeatureCache, content_hash
 from benchmark.metrics.names import METRICS
 from benchmark.metrics.score import SETS_OF, ImageSets, score_samples
+from benchmark.store.environment import git_commit, processor, versions
 from pcvq2.trainer.whole_file import write_whole
 
 SMALLEST = 8  # pixels a side

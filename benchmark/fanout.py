@@ -26,9 +26,9 @@ from benchmark.progress import Watcher
 from benchmark.ray_folder import ray_folder
 from benchmark.ray_settings import LOOPBACK, RAY_ENVIRONMENT, ignore_clusters, token_mode
 from benchmark.ray_watch import Pulse, RayWatch, refuse_silence
-from benchmark.records import Store
 from benchmark.rounds import Rounds
 from benchmark.sampler import distributions, sampler
+from benchmark.store.store import Store
 from benchmark.terms import Terms
 from benchmark.tuning import SCORE, Tuning, changed
 

@@ -19,7 +19,7 @@ def listing(what: str) -> list[Row]:
 
 def list_runs(runs: Path) -> list[Row]:
     """Return a header and a row per suite that was run under a folder."""
-    from benchmark.records import Store
+    from benchmark.store.store import Store
 
     store = Store(runs)
     rows: list[Row] = [

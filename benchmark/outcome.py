@@ -11,8 +11,8 @@ from benchmark.metrics.codes import code_usage
 from benchmark.metrics.intervals import mean_scored
 from benchmark.plan import Trial
 from benchmark.pulse import pulse
-from benchmark.records import Record
 from benchmark.stages import LIKELIHOOD_IMAGES
+from benchmark.store.store import Record
 from benchmark.views import Views
 from pcvq2 import PCVQ2, FitLog
 from pcvq2.likelihood import BITS_PER_NAT

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmark.records import Record, Store
+from benchmark.store.store import Record, Store
 from pcvq2.trainer.whole_file import write_whole
 
 Ask = Callable[..., Any]  # calls a method of the driver's Depot by its name

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from benchmark.paces import Paces
 from benchmark.plan import Trial
-from benchmark.records import Record
 from benchmark.stages import STAGES, Part, parts_of
+from benchmark.store.store import Record
 
 Clock = Callable[[], float]
 

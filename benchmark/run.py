@@ -22,8 +22,8 @@ from benchmark.plan import Trial, plan_trials
 from benchmark.preflight import preflight
 from benchmark.progress import Run, Watcher
 from benchmark.ray_folder import place_for_ray
-from benchmark.records import Record, Store
 from benchmark.standing import counts, standings
+from benchmark.store.store import Record, Store
 from benchmark.suite import StrategyEntry, Suite, load_suite
 from benchmark.terms import Terms
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from benchmark.data.decoding import Images
 from benchmark.errors import UserError
-from benchmark.records import Store
+from benchmark.store.store import Store
 from pcvq2.trainer.whole_file import write_whole
 
 

@@ -15,9 +15,9 @@ from benchmark.metrics.memorisation import nearest_index
 from benchmark.metrics.names import NOT_OF_SAMPLES
 from benchmark.metrics.score import COUNTS, SETS_OF, ImageSets, Score, score_samples, suffixed
 from benchmark.plan import Trial
-from benchmark.records import Record, Store
 from benchmark.seeds import seed_for
 from benchmark.stages import Progress, Steps, probes_group
+from benchmark.store.store import Record, Store
 from pcvq2.trainer.randomness import derive_seed
 
 SHOWN = 32  # images of each kind kept for the report's grids

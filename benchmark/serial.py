@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from benchmark.plan import Trial
 from benchmark.progress import Watcher
-from benchmark.records import Record, Store
 from benchmark.rounds import Rounds
 from benchmark.sampler import ask_and_tell
+from benchmark.store.store import Record, Store
 from benchmark.terms import Terms
 from benchmark.tuning import SCORE, Tuning
 from benchmark.worker import work_on

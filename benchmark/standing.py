@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from benchmark.plan import Trial
-from benchmark.records import Record, Store
+from benchmark.store.store import Record, Store
 from pcvq2.trainer.differences import differences
 
 State = Literal["done", "running", "failed", "interrupted", "changed", "never run"]

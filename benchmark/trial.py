@@ -19,13 +19,14 @@ from benchmark.metrics.score import ImageSets
 from benchmark.outcome import budget_keys, code_keys, likelihood_keys, reconstruction_keys, training_keys
 from benchmark.plan import Trial
 from benchmark.pulse import heard_by, pulse
-from benchmark.records import Record, Store, failure, heading
 from benchmark.repeats import Sampler, repeated_keys
 from benchmark.scoring import leakage_keys, prepare_probes, sample_keys
 from benchmark.seeds import seed_for, subset_seed
 from benchmark.stages import Steps, scoring_parts
-from benchmark.storable import storable
+from benchmark.store.storable import storable
+from benchmark.store.store import Record, Store
 from benchmark.terms import Keep
+from benchmark.trial_record import failure, heading
 from benchmark.views import Views
 from pcvq2 import PCVQ2, Feed, Session
 from pcvq2.trainer.optimiser import NonFiniteLoss

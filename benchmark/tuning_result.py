@@ -15,10 +15,10 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from benchmark.environment import git_commit, processor, versions
-from benchmark.records import Store
 from benchmark.rounds import Candidate, Rounds
 from benchmark.sampler import describe
+from benchmark.store.environment import git_commit, processor, versions
+from benchmark.store.store import Store
 from benchmark.tuning import SCORE, Tuning
 
 _LEVEL = 0.95

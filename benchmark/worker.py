@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from benchmark.data import Dataset
 from benchmark.plan import Trial
-from benchmark.records import Record, Store, failure
+from benchmark.store.store import Record, Store
 from benchmark.terms import Terms
 from benchmark.trial_log import trial_log
+from benchmark.trial_record import failure
 from benchmark.watchdog import Alarm, Sentry, Stalled
 from strategies.contract.answers import said
 

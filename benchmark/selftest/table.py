@@ -8,8 +8,8 @@ import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from benchmark.environment import git_commit, processor, versions
 from benchmark.selftest.cases import Check
+from benchmark.store.environment import git_commit, processor, versions
 
 
 def csv_text(checks: Sequence[Check]) -> str:

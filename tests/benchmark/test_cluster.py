@@ -23,8 +23,8 @@ from PIL import Image
 from rich.console import Console
 
 from benchmark.depot import Depot
-from benchmark.records import Store
 from benchmark.run import Options, run_suite
+from benchmark.store.store import Store
 from benchmark.terms import Terms
 
 TOKEN = {"RAY_AUTH_TOKEN": "0123456789abcdef" * 4}  # Ray asks for one where one exists

@@ -31,7 +31,7 @@ from benchmark.data.recipes import select
 from benchmark.errors import UserError
 from benchmark.plan import plan_trials
 from benchmark.probe import probe_trials
-from benchmark.records import Store
+from benchmark.store.store import Store
 from benchmark.suite import load_suite
 from benchmark.trial import run_trial
 

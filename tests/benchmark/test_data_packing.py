@@ -23,7 +23,7 @@ from benchmark.data.packing import pack, verify
 from benchmark.data.places import Folder, Zip
 from benchmark.errors import UserError
 from benchmark.plan import plan_trials
-from benchmark.records import Store
+from benchmark.store.store import Store
 from benchmark.suite import load_suite
 from benchmark.trial import run_trial
 

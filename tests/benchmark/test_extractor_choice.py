@@ -18,8 +18,8 @@ from benchmark.metrics import classifier, vision_transformer
 from benchmark.metrics.classifier import Classifier, Labelled
 from benchmark.metrics.extractors import load_extractor
 from benchmark.plan import plan_trials
-from benchmark.records import Store
 from benchmark.run import Options, run_suite
+from benchmark.store.store import Store
 from benchmark.suite import load_suite
 from benchmark.terms import Terms
 from benchmark.trial import attempt_trial

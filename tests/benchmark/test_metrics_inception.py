@@ -17,7 +17,7 @@ from benchmark.extraction import check_extractor
 from benchmark.metrics.extractors import load_extractor
 from benchmark.metrics.weights import MissingWeights, hash_file
 from benchmark.plan import plan_trials
-from benchmark.records import Store
+from benchmark.store.store import Store
 from benchmark.suite import load_suite
 from benchmark.trial import attempt_trial
 

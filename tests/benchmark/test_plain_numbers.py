@@ -14,10 +14,11 @@ import torch
 from benchmark.errors import UserError
 from benchmark.listing import listing
 from benchmark.plan import Trial, plan_trials
-from benchmark.records import Store, failure
-from benchmark.storable import legible, storable
+from benchmark.store.storable import legible, storable
+from benchmark.store.store import Store
 from benchmark.suite import load_suite
 from benchmark.trial import attempt_trial
+from benchmark.trial_record import failure
 
 HEAD = (
     "import dataclasses, math\nimport numpy as np\nimport torch\nfrom strategies import Strategy, View\n"

@@ -18,9 +18,9 @@ from benchmark.metrics import leakage
 from benchmark.plan import Trial, plan_trials
 from benchmark.progress import Run
 from benchmark.pulse import heard_by, locked, pulse
-from benchmark.records import Store
 from benchmark.scoring import leakage_keys, prepare_probes
 from benchmark.stages import STAGES, Steps, parts_of, probes_group, scoring_parts
+from benchmark.store.store import Store
 from benchmark.suite import load_suite
 from benchmark.terms import Terms
 from benchmark.trial import run_trial
@@ -370,7 +370,7 @@ import sys
 from pathlib import Path
 from benchmark.metrics import leakage, probe
 from benchmark.plan import plan_trials
-from benchmark.records import Store
+from benchmark.store.store import Store
 from benchmark.suite import load_suite
 from benchmark.terms import Terms
 from benchmark.worker import work_on

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import UserError
-from benchmark.records import Store
+from benchmark.store.store import Store
 from pcvq2.trainer.whole_file import write_whole
 
 

@@ -15,10 +15,10 @@ from benchmark.cost import Probe, estimate_cost, kind_of
 from benchmark.errors import UserError
 from benchmark.only import only
 from benchmark.plan import Trial, plan_trials
-from benchmark.records import Store
 from benchmark.run import Options, run_suite
 from benchmark.seeds import seed_for, subset_seed
 from benchmark.stages import codes_group
+from benchmark.store.store import Store
 from benchmark.suite import load_suite
 from benchmark.terms import Terms
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from benchmark.plan import Trial, plan_trials
-from benchmark.records import Store
+from benchmark.store.store import Store
 from benchmark.suite import load_suite
 from benchmark.trial import attempt_trial
 from pcvq2.prior import Prior

@@ -19,9 +19,9 @@ from benchmark import cores, preflight, ray_folder
 from benchmark.errors import UserError
 from benchmark.plan import plan_trials
 from benchmark.ray_folder import place_for_ray
-from benchmark.records import Store
+from benchmark.store.store import Store
+from benchmark.store.writable import refuse_unwritable
 from benchmark.suite import load_suite
-from benchmark.writable import refuse_unwritable
 from pcvq2.trainer.scratch import draft_of
 
 HOLDER = """

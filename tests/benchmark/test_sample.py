@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from benchmark.errors import UserError
-from benchmark.records import Store
 from benchmark.sample import find_model, tile, write_samples
+from benchmark.store.store import Store
 from pcvq2 import PCVQ2, PCVQ2Config, PriorConfig, VQVAE2Config
 
 

@@ -14,7 +14,7 @@ from benchmark.extraction import check_extractor
 from benchmark.plan import Trial, plan_trials
 from benchmark.preview import draw_views
 from benchmark.progress import codes_group
-from benchmark.records import Store
+from benchmark.store.store import Store
 from benchmark.suite import load_suite
 from benchmark.trial import attempt_trial
 from strategies.contract import registry

@@ -12,9 +12,9 @@ import pytest
 
 from benchmark.data import load_dataset
 from benchmark.plan import Trial, plan_trials
-from benchmark.records import Store
 from benchmark.report.scores import numeric_keys, plugin_keys
 from benchmark.seeds import seed_for
+from benchmark.store.store import Store
 from benchmark.suite import load_suite
 from benchmark.trial import attempt_trial, run_trial
 

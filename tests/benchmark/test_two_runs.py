@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.plan import plan_trials
-from benchmark.records import Store
+from benchmark.store.store import Store
 from benchmark.suite import load_suite
 
 

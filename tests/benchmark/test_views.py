@@ -14,8 +14,8 @@ from benchmark.cli import main
 from benchmark.errors import UserError
 from benchmark.plan import Trial, plan_trials
 from benchmark.preview import _schedule, draw_views, write_preview
-from benchmark.records import Store
 from benchmark.report.contact_sheet import load_views
+from benchmark.store.store import Store
 from benchmark.strategy_choice import StrategyChoice
 from benchmark.suite import load_suite
 from benchmark.trial import attempt_trial

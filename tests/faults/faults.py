@@ -29,8 +29,8 @@ from PIL import Image
 from rich.console import Console
 
 from benchmark.data import DatasetSpec, load_dataset
-from benchmark.records import Store
 from benchmark.run import Options, run_suite
+from benchmark.store.store import Store
 from benchmark.terms import Terms
 from pcvq2.prior import Prior
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from benchmark.errors import UserError
 from benchmark.plan import Trial, plan_trials
 from benchmark.preflight import preflight
-from benchmark.records import Store
+from benchmark.store.store import Store
 from benchmark.suite import load_suite
 from benchmark.terms import Terms
 from benchmark.trial import attempt_trial

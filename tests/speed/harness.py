@@ -20,8 +20,9 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from benchmark.plan import Trial, plan_trials
-from benchmark.records import Store, heading
+from benchmark.store.store import Store
 from benchmark.suite import load_suite
+from benchmark.trial_record import heading
 
 SUITE = """\
 datasets: [digits]
@@ -52,7 +53,7 @@ import sys
 from pathlib import Path
 from benchmark.fanout import Fanout
 from benchmark.plan import plan_trials
-from benchmark.records import Store
+from benchmark.store.store import Store
 from benchmark.suite import load_suite
 from benchmark.terms import Terms
 class Count:

@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmark.environment import processor, versions
 from benchmark.report.scores import SCORES
+from benchmark.store.environment import processor, versions
 
 DATASETS = ("digits", "shapes")
 BUDGETS = tuple(60 * 2**place for place in range(10))

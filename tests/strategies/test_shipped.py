@@ -94,7 +94,7 @@ def test_an_edited_strategy_does_not_keep_its_key(keys: Callable[..., Keys]) -> 
 
 def test_an_edited_base_counts_for_all(keys: Callable[..., Keys]) -> None:
     shipped = keys()
-    edited = keys("base.py", "        return 1.0\n", "        return 0.9\n")
+    edited = keys("contract/base.py", "        return 1.0\n", "        return 0.9\n")
     assert changed(shipped, edited) == set(shipped)
 
 

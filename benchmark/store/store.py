@@ -11,12 +11,10 @@ from typing import Any
 
 import filelock
 
-from benchmark.environment import git_commit, processor, versions
 from benchmark.errors import UserError
 from benchmark.namesakes import refuse_namesake
 from benchmark.naming import suite_name
-from benchmark.plan import SCHEMA_VERSION, Trial
-from benchmark.storable import legible, storable
+from benchmark.store.storable import storable
 from pcvq2.trainer.scratch import sweep
 from pcvq2.trainer.whole_file import write_whole
 
@@ -33,34 +31,6 @@ _SWEPT = (
     "extractors",
     "tuning/*",
 )
-
-
-def heading(trial: Trial) -> Record:
-    """Return what every record carries, done or failed: which trial, and what it was made with."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "id": trial.id,
-        "dataset": trial.dataset.name,
-        "dataset_fingerprint": trial.fingerprint,
-        "budget": trial.budget,
-        "strategy": trial.strategy.label,
-        "strategy_class": trial.strategy.name,
-        "seed": trial.seed,
-        "initialisation": trial.initialisation,
-        "versions": versions(),
-        "hardware": processor(),
-        "git_commit": git_commit(),
-        "trial": trial.resolved(),
-    }
-
-
-def failure(trial: Trial, reason: str, trace: str = "", cause: str = "error") -> Record:
-    """Return the record of a trial that failed; cause: error, out_of_memory, stalled or worker_died.
-
-    It can be written whatever an exception said: that is cut, and freed of what no file can hold.
-    """
-    said = {"reason": legible(reason, _LONGEST_REASON), "traceback": legible(trace, _LONGEST_TRACE)}
-    return storable(heading(trial) | {"status": "failed", "cause": cause} | said)
 
 
 @contextlib.contextmanager
