@@ -18,17 +18,17 @@ import numpy as np
 from benchmark.data import Dataset
 from benchmark.data.names import TORCHVISION
 from benchmark.errors import UserError
-from benchmark.metrics.names import OF_POOL
-from benchmark.plan import Trial, plan_trials
-from benchmark.stages import (
+from benchmark.metrics.names import OF_POOL, probe_steps
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import DatasetEntry, Suite
+from benchmark.planning.trial import Trial
+from benchmark.planning.work import (
     STAGES,
     codes_group,
     evaluated_images,
     likelihood_images,
-    probe_steps,
     probes_group,
 )
-from benchmark.suite import DatasetEntry, Suite
 from pcvq2.trainer.whole_file import write_whole
 
 _RECIPE_SIZE, _RECIPE_HELDOUT = 256, 500  # where a suite does not say

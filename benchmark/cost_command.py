@@ -16,8 +16,8 @@ from benchmark.cost import (
     read_probes,
     write_probes,
 )
-from benchmark.plan import Trial
-from benchmark.suite import Suite, load_suite
+from benchmark.planning.suite import Suite, load_suite
+from benchmark.planning.trial import Trial
 
 _STEPS = 20  # of every stage
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmark.data import Dataset
 from benchmark.outpost import Ask, Outpost
-from benchmark.plan import Trial
+from benchmark.planning.trial import Trial
 from benchmark.store.store import Record, Store
 from benchmark.terms import Terms
 from benchmark.worker import work_on

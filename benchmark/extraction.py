@@ -10,7 +10,7 @@ from benchmark.data import Dataset, load_dataset
 from benchmark.errors import UserError
 from benchmark.metrics.extractor_base import Extractor
 from benchmark.metrics.extractors import load_extractor
-from benchmark.plan import Trial
+from benchmark.planning.trial import Trial
 from strategies.contract.plugin import Plugin
 
 NEED_NOTHING = ("random", "pixels")

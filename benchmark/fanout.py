@@ -21,7 +21,7 @@ from benchmark.errand import Errand, Shipment
 from benchmark.errors import UserError
 from benchmark.fleet import Fleet
 from benchmark.interrupt import TwoStrokes
-from benchmark.plan import Trial
+from benchmark.planning.trial import Trial
 from benchmark.progress import Watcher
 from benchmark.ray_folder import ray_folder
 from benchmark.ray_settings import LOOPBACK, RAY_ENVIRONMENT, ignore_clusters, token_mode

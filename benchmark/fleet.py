@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmark.plan import Trial
+from benchmark.planning.trial import Trial
 from benchmark.progress import Watcher
 from benchmark.store.store import Record, Store
 from benchmark.trial_record import failure

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from benchmark.metrics.codes import code_usage
 from benchmark.metrics.intervals import mean_scored
-from benchmark.plan import Trial
+from benchmark.planning.trial import Trial
+from benchmark.planning.work import LIKELIHOOD_IMAGES
 from benchmark.pulse import pulse
-from benchmark.stages import LIKELIHOOD_IMAGES
 from benchmark.store.store import Record
 from benchmark.views import Views
 from pcvq2 import PCVQ2, FitLog

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from benchmark.cores import usable_cores
 from benchmark.errors import Problems, UserError
-from benchmark.plan import Trial
+from benchmark.planning.suite import Suite
+from benchmark.planning.trial import Trial
 from benchmark.store.writable import refuse_unwritable
-from benchmark.suite import Suite
 from benchmark.terms import Terms
 from pcvq2.config import PCVQ2Config
 

@@ -13,12 +13,13 @@ from matplotlib.figure import Figure
 from benchmark.data import budget_indices, load_dataset
 from benchmark.errors import UserError
 from benchmark.naming import file_stems
-from benchmark.plan import Trial, plan_trials
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.seeds import seed_for, subset_seed
+from benchmark.planning.suite import load_suite
+from benchmark.planning.trial import Trial
 from benchmark.report.contact_sheet import SeenViews, contact_sheet
 from benchmark.report.schedule_figure import Schedule, schedule_figure
 from benchmark.report.style import rendered, styled
-from benchmark.seeds import seed_for, subset_seed
-from benchmark.suite import load_suite
 from benchmark.views import POINTS, SHOWN, Views, kept_steps
 from pcvq2.trainer.whole_file import write_whole
 from strategies import Strategy

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from benchmark.cost import Probe, kind_of
 from benchmark.data import budget_indices, load_dataset
 from benchmark.errors import UserError
-from benchmark.plan import Trial
+from benchmark.planning.trial import Trial
 from benchmark.scoring_cost import finish, measure_leakage, measure_scoring, timed
 from benchmark.store.environment import processor
 from benchmark.views import Views

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from benchmark.paces import Paces
-from benchmark.plan import Trial
-from benchmark.stages import STAGES, Part, parts_of
+from benchmark.planning.trial import Trial
+from benchmark.planning.work import STAGES, Part, parts_of
 from benchmark.store.store import Record
 
 Clock = Callable[[], float]

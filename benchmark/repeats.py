@@ -10,10 +10,10 @@ from torch import Tensor
 
 from benchmark.metrics.extractor_base import Extractor
 from benchmark.metrics.score import COUNTS, ImageSets
-from benchmark.plan import Trial
+from benchmark.planning.seeds import seed_for
+from benchmark.planning.trial import Trial
+from benchmark.planning.work import Steps
 from benchmark.scoring import feature_scores, leakage_keys
-from benchmark.seeds import seed_for
-from benchmark.stages import Steps
 from benchmark.store.store import Record, Store
 from pcvq2 import PCVQ2
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmark.plan import Trial
+from benchmark.planning.trial import Trial
 from benchmark.tuning import Tuning, Values
 
 Ask = Callable[[int], Values]

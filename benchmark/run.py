@@ -17,14 +17,15 @@ from benchmark.cost_command import known_cost
 from benchmark.curves import write_curves
 from benchmark.data import load_dataset
 from benchmark.display import Display
-from benchmark.only import only
-from benchmark.plan import Trial, plan_trials
+from benchmark.planning.only import only
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import StrategyEntry, Suite, load_suite
+from benchmark.planning.trial import Trial
 from benchmark.preflight import preflight
 from benchmark.progress import Run, Watcher
 from benchmark.ray_folder import place_for_ray
 from benchmark.standing import counts, standings
 from benchmark.store.store import Record, Store
-from benchmark.suite import StrategyEntry, Suite, load_suite
 from benchmark.terms import Terms
 
 _WAIT_SECONDS = 1.0  # between looks at trials that another run is at

@@ -14,9 +14,9 @@ from benchmark.metrics.leakage import build_judge, leakage_scores, prepare_judge
 from benchmark.metrics.memorisation import nearest_index
 from benchmark.metrics.names import NOT_OF_SAMPLES
 from benchmark.metrics.score import COUNTS, SETS_OF, ImageSets, Score, score_samples, suffixed
-from benchmark.plan import Trial
-from benchmark.seeds import seed_for
-from benchmark.stages import Progress, Steps, probes_group
+from benchmark.planning.seeds import seed_for
+from benchmark.planning.trial import Trial
+from benchmark.planning.work import Progress, Steps, probes_group
 from benchmark.store.store import Record, Store
 from pcvq2.trainer.randomness import derive_seed
 

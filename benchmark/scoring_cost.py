@@ -21,8 +21,8 @@ from benchmark.metrics.names import NOT_OF_SAMPLES
 from benchmark.metrics.probe import train_probe
 from benchmark.metrics.rounding import one_thread, plain_floats
 from benchmark.metrics.score import POOL_MOST, SETS_OF, ImageSets, score_samples
-from benchmark.plan import Trial
-from benchmark.stages import probes_group
+from benchmark.planning.trial import Trial
+from benchmark.planning.work import probes_group
 
 _PROBE_STEPS = 8  # of a leakage probe
 

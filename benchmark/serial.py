@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 
-from benchmark.plan import Trial
+from benchmark.planning.trial import Trial
 from benchmark.progress import Watcher
 from benchmark.rounds import Rounds
 from benchmark.sampler import ask_and_tell

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from benchmark.plan import Trial
+from benchmark.planning.trial import Trial
 from benchmark.store.store import Record, Store
 from pcvq2.trainer.differences import differences
 

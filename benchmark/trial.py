@@ -17,12 +17,12 @@ from benchmark.data import Dataset, budget_indices, load_dataset
 from benchmark.extraction import extractor_of
 from benchmark.metrics.score import ImageSets
 from benchmark.outcome import budget_keys, code_keys, likelihood_keys, reconstruction_keys, training_keys
-from benchmark.plan import Trial
+from benchmark.planning.seeds import seed_for, subset_seed
+from benchmark.planning.trial import Trial
+from benchmark.planning.work import Steps, scoring_parts
 from benchmark.pulse import heard_by, pulse
 from benchmark.repeats import Sampler, repeated_keys
 from benchmark.scoring import leakage_keys, prepare_probes, sample_keys
-from benchmark.seeds import seed_for, subset_seed
-from benchmark.stages import Steps, scoring_parts
 from benchmark.store.storable import storable
 from benchmark.store.store import Record, Store
 from benchmark.terms import Keep

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.plan import SCHEMA_VERSION, Trial
+from benchmark.planning.trial import SCHEMA_VERSION, Trial
 from benchmark.store.environment import git_commit, processor, versions
 from benchmark.store.storable import legible, storable
 from benchmark.store.store import (

@@ -16,6 +16,7 @@ from rich.text import Text
 from benchmark.errors import UserError
 from benchmark.fanout import Fanout
 from benchmark.namesakes import refuse_namesake
+from benchmark.planning.suite import Suite, load_suite
 from benchmark.preflight import preflight
 from benchmark.ray_folder import place_for_ray
 from benchmark.rounds import Rounds
@@ -23,7 +24,6 @@ from benchmark.run import on_the_suites_shares
 from benchmark.sampler import ask_and_tell
 from benchmark.serial import Serial
 from benchmark.store.store import Record, Store
-from benchmark.suite import Suite, load_suite
 from benchmark.terms import Terms
 from benchmark.tuning import SCORE, Tuning, Wish, own_settings, plan_tuning
 from benchmark.tuning_result import ranked, result_path, rows, summary

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark.errors import UserError, unknown_name
-from benchmark.plan import DEFAULT_VALIDATION_SHARE, Trial, plan_trials
-from benchmark.strategy_choice import found_code
-from benchmark.suite import Evaluation, Repeats, StrategyEntry, Suite
+from benchmark.planning.plan import DEFAULT_VALIDATION_SHARE, plan_trials
+from benchmark.planning.strategy_choice import found_code
+from benchmark.planning.suite import Evaluation, Repeats, StrategyEntry, Suite
+from benchmark.planning.trial import Trial
 from pcvq2.config import override
 from pcvq2.trainer.randomness import derive_seed
 from strategies import Uniform

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.plan import Trial
+from benchmark.planning.trial import Trial
 from pcvq2.trainer.randomness import derive_seed
 from strategies import STAGES, Likelihoods, StepContext
 from strategies.contract.answers import StrategyError, condition_size_of, state_of, strengths_of

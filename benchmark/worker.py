@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from benchmark.data import Dataset
-from benchmark.plan import Trial
+from benchmark.planning.trial import Trial
 from benchmark.store.store import Record, Store
 from benchmark.terms import Terms
 from benchmark.trial_log import trial_log

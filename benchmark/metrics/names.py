@@ -58,3 +58,8 @@ def judge_version(size: int) -> int:
     return (
         FIRST_JUDGE if size <= _SMALL else 3
     )  # 1 depended on memory layout and threads; 3: a quarter of 2's cost
+
+
+def probe_steps(size: int) -> int:
+    """Return for how many steps a leakage probe is trained on images of so many pixels a side."""
+    return 600 if judge_version(size) == FIRST_JUDGE else 250

@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark.metrics.names import FIRST_JUDGE, judge_version
-from benchmark.stages import probe_steps
+from benchmark.metrics.names import FIRST_JUDGE, judge_version, probe_steps
 from strategies import OPERATIONS, AugmentationSpace
 
 LARGEST = 64  # px; larger images are reduced to this side first

@@ -29,10 +29,10 @@ from benchmark.data.packing import pack
 from benchmark.data.places import Folder
 from benchmark.data.recipes import select
 from benchmark.errors import UserError
-from benchmark.plan import plan_trials
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import load_suite
 from benchmark.probe import probe_trials
 from benchmark.store.store import Store
-from benchmark.suite import load_suite
 from benchmark.trial import run_trial
 
 SUITES = Path(__file__).parents[2] / "suites"

@@ -22,9 +22,9 @@ from benchmark.data.packed import about_pack, names_of
 from benchmark.data.packing import pack, verify
 from benchmark.data.places import Folder, Zip
 from benchmark.errors import UserError
-from benchmark.plan import plan_trials
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import load_suite
 from benchmark.store.store import Store
-from benchmark.suite import load_suite
 from benchmark.trial import run_trial
 
 

@@ -12,9 +12,9 @@ from PIL import Image, ImageFilter
 from benchmark.data import DatasetSpec, load_dataset
 from benchmark.data.shape_reading import impossible_shares, read_figures
 from benchmark.data.shapes import LAWS, Figures, colour_of, draw_figures, hue_of, paint
-from benchmark.plan import plan_trials
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import load_suite
 from benchmark.store.store import Store
-from benchmark.suite import load_suite
 from benchmark.trial import run_trial
 
 

@@ -15,8 +15,8 @@ from PIL import Image
 
 from benchmark.data import DatasetSpec, load_dataset
 from benchmark.errors import UserError
-from benchmark.plan import plan_trials
-from benchmark.suite import load_suite
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import load_suite
 
 RNG = np.random.default_rng(0)
 

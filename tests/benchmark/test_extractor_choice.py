@@ -17,10 +17,10 @@ from benchmark.extraction import check_extractor, extractor_of
 from benchmark.metrics import classifier, vision_transformer
 from benchmark.metrics.classifier import Classifier, Labelled
 from benchmark.metrics.extractors import load_extractor
-from benchmark.plan import plan_trials
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import load_suite
 from benchmark.run import Options, run_suite
 from benchmark.store.store import Store
-from benchmark.suite import load_suite
 from benchmark.terms import Terms
 from benchmark.trial import attempt_trial
 

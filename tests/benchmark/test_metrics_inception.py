@@ -16,9 +16,9 @@ from benchmark.errors import UserError
 from benchmark.extraction import check_extractor
 from benchmark.metrics.extractors import load_extractor
 from benchmark.metrics.weights import MissingWeights, hash_file
-from benchmark.plan import plan_trials
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import load_suite
 from benchmark.store.store import Store
-from benchmark.suite import load_suite
 from benchmark.trial import attempt_trial
 
 FILE = "inception-2015-12-05.pt"

@@ -18,8 +18,8 @@ from benchmark.data import DatasetSpec, load_dataset
 from benchmark.metrics import leakage, probe
 from benchmark.metrics.leakage import Judge, build_judge, leakage_scores
 from benchmark.metrics.names import judge_version
-from benchmark.plan import plan_trials
-from benchmark.suite import load_suite
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import load_suite
 from strategies import AugmentationSpace
 
 FROZEN_KEY = "edae806db1e16f597c174c4d"  # of commit 5e17c40

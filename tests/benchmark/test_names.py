@@ -11,11 +11,11 @@ from rich.console import Console
 
 from benchmark.errors import UserError
 from benchmark.naming import place_name, suite_name
-from benchmark.plan import plan_trials
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import load_suite
 from benchmark.report import write_report
 from benchmark.run import Options, run_suite
 from benchmark.store.store import Store
-from benchmark.suite import load_suite
 from benchmark.terms import Terms
 from benchmark.tune import TuneOptions, tune_suite
 from benchmark.tuning import Wish, plan_tuning

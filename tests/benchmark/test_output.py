@@ -18,12 +18,12 @@ from matplotlib import font_manager
 
 from benchmark.errors import UserError
 from benchmark.naming import file_stems
-from benchmark.only import only
-from benchmark.plan import plan_trials
+from benchmark.planning.only import only
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import load_suite
 from benchmark.report import write_report
 from benchmark.report.fonts import families_for, glyphs_remark
 from benchmark.report.style import styled
-from benchmark.suite import load_suite
 
 ROOT = Path(__file__).parents[2]
 LABELS = ["[v2] bold[/bold]", "tv :tv: a,b=c", "猫 é ☃", "-x [red]"]

@@ -13,10 +13,11 @@ import torch
 
 from benchmark.errors import UserError
 from benchmark.listing import listing
-from benchmark.plan import Trial, plan_trials
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import load_suite
+from benchmark.planning.trial import Trial
 from benchmark.store.storable import legible, storable
 from benchmark.store.store import Store
-from benchmark.suite import load_suite
 from benchmark.trial import attempt_trial
 from benchmark.trial_record import failure
 

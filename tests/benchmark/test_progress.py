@@ -15,13 +15,14 @@ import torch
 from benchmark import trial as trial_module
 from benchmark.display import Display
 from benchmark.metrics import leakage
-from benchmark.plan import Trial, plan_trials
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import load_suite
+from benchmark.planning.trial import Trial
+from benchmark.planning.work import STAGES, Steps, parts_of, probes_group, scoring_parts
 from benchmark.progress import Run
 from benchmark.pulse import heard_by, locked, pulse
 from benchmark.scoring import leakage_keys, prepare_probes
-from benchmark.stages import STAGES, Steps, parts_of, probes_group, scoring_parts
 from benchmark.store.store import Store
-from benchmark.suite import load_suite
 from benchmark.terms import Terms
 from benchmark.trial import run_trial
 from benchmark.worker import work_on
@@ -369,9 +370,9 @@ COUNT_TRAINED = """\
 import sys
 from pathlib import Path
 from benchmark.metrics import leakage, probe
-from benchmark.plan import plan_trials
+from benchmark.planning.plan import plan_trials
 from benchmark.store.store import Store
-from benchmark.suite import load_suite
+from benchmark.planning.suite import load_suite
 from benchmark.terms import Terms
 from benchmark.worker import work_on
 probe._STEPS = 5

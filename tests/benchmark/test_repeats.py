@@ -13,13 +13,14 @@ from safetensors.torch import load_file
 
 from benchmark.cost import Probe, estimate_cost, kind_of
 from benchmark.errors import UserError
-from benchmark.only import only
-from benchmark.plan import Trial, plan_trials
+from benchmark.planning.only import only
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.seeds import seed_for, subset_seed
+from benchmark.planning.suite import load_suite
+from benchmark.planning.trial import Trial
+from benchmark.planning.work import codes_group
 from benchmark.run import Options, run_suite
-from benchmark.seeds import seed_for, subset_seed
-from benchmark.stages import codes_group
 from benchmark.store.store import Store
-from benchmark.suite import load_suite
 from benchmark.terms import Terms
 
 # of tests/conftest.py's suite, as they were before there were repeats

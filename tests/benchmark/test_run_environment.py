@@ -17,11 +17,11 @@ import pytest
 
 from benchmark import cores, preflight, ray_folder
 from benchmark.errors import UserError
-from benchmark.plan import plan_trials
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import load_suite
 from benchmark.ray_folder import place_for_ray
 from benchmark.store.store import Store
 from benchmark.store.writable import refuse_unwritable
-from benchmark.suite import load_suite
 from pcvq2.trainer.scratch import draft_of
 
 HOLDER = """

@@ -13,10 +13,10 @@ from rich.console import Console
 
 from benchmark.errors import UserError
 from benchmark.listing import list_runs
-from benchmark.plan import plan_trials
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import load_suite
 from benchmark.run import Options, run_suite
 from benchmark.store.store import Store
-from benchmark.suite import load_suite
 from benchmark.terms import Terms, checked_keep
 
 FLAKY = """\

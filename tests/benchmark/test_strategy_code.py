@@ -11,11 +11,12 @@ import pytest
 
 from benchmark.errors import UserError
 from benchmark.extraction import check_extractor
-from benchmark.plan import Trial, plan_trials
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import load_suite
+from benchmark.planning.trial import Trial
 from benchmark.preview import draw_views
 from benchmark.progress import codes_group
 from benchmark.store.store import Store
-from benchmark.suite import load_suite
 from benchmark.trial import attempt_trial
 from strategies.contract import registry
 

@@ -8,8 +8,9 @@ import pytest
 
 from benchmark.cost import plan_for_cost
 from benchmark.errors import UserError
-from benchmark.plan import Trial, plan_trials
-from benchmark.suite import DEFAULT_PRESET, load_suite
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import DEFAULT_PRESET, load_suite
+from benchmark.planning.trial import Trial
 from pcvq2.config import PRESETS
 from strategies.augmentation.named_spaces import NAMED_SPACES
 

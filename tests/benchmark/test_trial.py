@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from benchmark.data import load_dataset
-from benchmark.plan import Trial, plan_trials
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.seeds import seed_for
+from benchmark.planning.suite import load_suite
+from benchmark.planning.trial import Trial
 from benchmark.report.scores import numeric_keys, plugin_keys
-from benchmark.seeds import seed_for
 from benchmark.store.store import Store
-from benchmark.suite import load_suite
 from benchmark.trial import attempt_trial, run_trial
 
 PROMISED = {

@@ -18,11 +18,12 @@ import pytest
 from rich.console import Console
 
 from benchmark.errors import UserError
-from benchmark.plan import Trial, plan_trials
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import load_suite
+from benchmark.planning.trial import Trial
 from benchmark.rounds import Candidate, Rounds
 from benchmark.sampler import ask_and_tell, random_trials
 from benchmark.store.store import Record, Store
-from benchmark.suite import load_suite
 from benchmark.trial_record import heading
 from benchmark.tune import TuneOptions, tune_suite
 from benchmark.tuning import SCORE, Tuning, Wish, plan_tuning

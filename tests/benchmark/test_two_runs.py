@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.plan import plan_trials
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import load_suite
 from benchmark.store.store import Store
-from benchmark.suite import load_suite
 
 
 def start(suite: Path, *options: str) -> subprocess.Popen[str]:

@@ -12,12 +12,13 @@ from PIL import Image
 
 from benchmark.cli import main
 from benchmark.errors import UserError
-from benchmark.plan import Trial, plan_trials
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.strategy_choice import StrategyChoice
+from benchmark.planning.suite import load_suite
+from benchmark.planning.trial import Trial
 from benchmark.preview import _schedule, draw_views, write_preview
 from benchmark.report.contact_sheet import load_views
 from benchmark.store.store import Store
-from benchmark.strategy_choice import StrategyChoice
-from benchmark.suite import load_suite
 from benchmark.trial import attempt_trial
 from benchmark.views import POINTS, SHOWN, Views, kept_steps
 from strategies.contract import registry

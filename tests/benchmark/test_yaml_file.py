@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import UserError
-from benchmark.yaml_file import YamlFile, read_yaml
+from benchmark.planning.yaml_file import YamlFile, read_yaml
 
 
 def read(path: Path, text: str | bytes) -> YamlFile:

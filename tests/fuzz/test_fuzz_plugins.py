@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.errors import UserError
-from benchmark.plan import Trial, plan_trials
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import load_suite
+from benchmark.planning.trial import Trial
 from benchmark.preflight import preflight
 from benchmark.store.store import Store
-from benchmark.suite import load_suite
 from benchmark.terms import Terms
 from benchmark.trial import attempt_trial
 from strategies.checks import StrategyError, check_strategy

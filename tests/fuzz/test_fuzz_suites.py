@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from benchmark.data import dataset as datasets
 from benchmark.data.sources import read_digits
 from benchmark.errors import UserError, is_one_line
-from benchmark.plan import plan_trials
-from benchmark.suite import load_suite
-from benchmark.yaml_file import read_yaml
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import load_suite
+from benchmark.planning.yaml_file import read_yaml
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]

@@ -19,9 +19,10 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from benchmark.plan import Trial, plan_trials
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import load_suite
+from benchmark.planning.trial import Trial
 from benchmark.store.store import Store
-from benchmark.suite import load_suite
 from benchmark.trial_record import heading
 
 SUITE = """\
@@ -52,9 +53,9 @@ EMPTY_TRIALS = """\
 import sys
 from pathlib import Path
 from benchmark.fanout import Fanout
-from benchmark.plan import plan_trials
+from benchmark.planning.plan import plan_trials
 from benchmark.store.store import Store
-from benchmark.suite import load_suite
+from benchmark.planning.suite import load_suite
 from benchmark.terms import Terms
 class Count:
     ended = 0

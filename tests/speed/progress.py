@@ -16,13 +16,13 @@ from pathlib import Path
 import torch
 
 from benchmark.cost import estimate_cost, plan_for_cost
-from benchmark.plan import plan_trials
+from benchmark.planning.plan import plan_trials
+from benchmark.planning.suite import load_suite
+from benchmark.planning.work import STAGES
 from benchmark.probe import probe_trials
 from benchmark.progress import Run
 from benchmark.serial import Serial
-from benchmark.stages import STAGES
 from benchmark.store.store import Record, Store
-from benchmark.suite import load_suite
 from benchmark.terms import Terms
 
 SUITE = """\

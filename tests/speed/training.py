@@ -23,7 +23,7 @@ from timing import medians
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmark.suite import load_suite
+from benchmark.planning.suite import load_suite
 from pcvq2.config import StageConfig, VQVAE2Config, override, preset
 from pcvq2.prior import Prior
 from pcvq2.quantizer import EMAQuantizer

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from benchmark.errors import shown, unknown_name
-from benchmark.suite import Suite
-from benchmark.yaml_file import Location
+from benchmark.planning.suite import Suite
+from benchmark.planning.yaml_file import Location
 from strategies import OPERATIONS, AugmentationSpace
 from strategies.augmentation.named_spaces import NAMED_SPACES
 from strategies.augmentation.space import SETTINGS

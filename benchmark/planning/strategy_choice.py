@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmark.errors import unknown_name
-from benchmark.suite import StrategyEntry, Suite
-from benchmark.yaml_file import Location
+from benchmark.planning.suite import StrategyEntry, Suite
+from benchmark.planning.yaml_file import Location
 from strategies import AugmentationSpace, Strategy
 from strategies.checks import StrategyError, check_schedule
 from strategies.contract.answers import plain, said

@@ -7,8 +7,8 @@ from typing import Any
 
 from benchmark.data import Dataset
 from benchmark.errors import shown, unknown_name
-from benchmark.suite import DEFAULT_PRESET, Suite
-from benchmark.yaml_file import Location
+from benchmark.planning.suite import DEFAULT_PRESET, Suite
+from benchmark.planning.yaml_file import Location
 from pcvq2.config import PCVQ2Config, override, preset
 
 

@@ -11,8 +11,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from benchmark.metrics.names import FIRST_JUDGE, judge_version
-from benchmark.plan import Trial
+from benchmark.metrics.names import probe_steps
+from benchmark.planning.trial import Trial
 
 Progress = Callable[[str, int, int], None]  # stage, steps done, steps in all
 
@@ -117,11 +117,6 @@ def scoring_parts(trial: Trial) -> dict[str, float]:
 def likelihood_images(trial: Trial) -> int:
     """Count the images whose likelihood is taken at the end."""
     return min(LIKELIHOOD_IMAGES, trial.budget) + trial.heldout_images
-
-
-def probe_steps(size: int) -> int:
-    """Return for how many steps a leakage probe is trained on images of so many pixels a side."""
-    return 600 if judge_version(size) == FIRST_JUDGE else 250
 
 
 def _side(trial: Trial) -> int:

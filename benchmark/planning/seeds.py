@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.plan import Trial
+from benchmark.planning.trial import Trial
 from pcvq2.trainer.randomness import derive_seed
 
 

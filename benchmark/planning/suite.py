@@ -21,9 +21,9 @@ from benchmark.data.names import NAMED_SOURCES
 from benchmark.errors import UserError, shown, unknown_name
 from benchmark.metrics.names import METRICS
 from benchmark.naming import place_name, suite_name
-from benchmark.suite_checks import check_suite
-from benchmark.values import Name, Number, Source, Whole, allowed, as_whole, one_line
-from benchmark.yaml_file import Location, YamlFile, read_yaml
+from benchmark.planning.suite_checks import check_suite
+from benchmark.planning.values import Name, Number, Source, Whole, allowed, as_whole, one_line
+from benchmark.planning.yaml_file import Location, YamlFile, read_yaml
 from strategies.contract.plugin import shown_name
 
 DEFAULT_PRESET = "tiny"  # of a suite that names none
@@ -47,7 +47,7 @@ def _sourced(value: Any) -> Any:
 
 
 def _spaced(value: Any) -> Any:
-    """Take a space by its name or written out; what its numbers may be is `benchmark.space`'s to say."""
+    """Take a space by its name or written out; what its numbers may be is `benchmark.planning.augmentation_space`'s to say."""
     if not isinstance(value, str | dict):
         raise PydanticCustomError("space", "a name or operations are expected, e.g. mild or {rotation: 10}")
     return value

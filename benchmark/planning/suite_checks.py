@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from benchmark.errors import UserError, is_one_line, shown, unknown_name
 from benchmark.metrics.extractors import EXTRACTORS
 from benchmark.metrics.names import METRICS, NOT_OF_SAMPLES
-from benchmark.yaml_file import Location
+from benchmark.planning.yaml_file import Location
 from pcvq2.config import PRESETS
 from strategies.contract.plugin import split_name
 
 if TYPE_CHECKING:
-    from benchmark.suite import ModelSettings, Suite
+    from benchmark.planning.suite import ModelSettings, Suite
 
 _MOST_TRIALS = 100_000
 

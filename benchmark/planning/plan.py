@@ -2,105 +2,24 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 from benchmark.data import Dataset, DatasetSpec, load_dataset
 from benchmark.data.paths import full_path
 from benchmark.errors import MissingData, Problems, UserError
-from benchmark.metrics.names import FIRST_JUDGE, LEAST_HELDOUT, judge_version
-from benchmark.model_settings import model_config
-from benchmark.space import resolve_space
-from benchmark.strategy_choice import StrategyChoice, choose_strategy
-from benchmark.suite import DatasetEntry, Suite
+from benchmark.metrics.names import LEAST_HELDOUT
+from benchmark.planning.augmentation_space import resolve_space
+from benchmark.planning.model_settings import model_config
+from benchmark.planning.strategy_choice import StrategyChoice, choose_strategy
+from benchmark.planning.suite import DatasetEntry, Suite
+from benchmark.planning.trial import Trial
 from pcvq2.config import PCVQ2Config, override
 from strategies import AugmentationSpace
 from strategies.contract.answers import condition_size_of, validation_share_of
 from strategies.contract.plugin import Plugin
 
-SCHEMA_VERSION = 1
 DEFAULT_VALIDATION_SHARE = 0.2  # where the selection needs validation images and the suite names no share
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One (dataset, budget, strategy, seed, initialisation), with every setting resolved."""
-
-    dataset: DatasetSpec
-    fingerprint: str
-    budget: int
-    seed: int
-    strategy: StrategyChoice
-    validation_images: int
-    space: AugmentationSpace
-    model: PCVQ2Config
-    extractor: str | Plugin  # a built-in one's name, or the user's own
-    samples: int
-    metrics: tuple[str, ...]
-    initialisation: int = 0  # repeat: the same images, other initial weights, batches, views and dropout
-    samplings: int = 1  # independent sets of samples drawn from the trained model
-    heldout_images: int = 0  # what of the dataset there is; the fingerprint says which images these are
-    pool_images: int = 0
-
-    def resolved(self) -> dict[str, Any]:
-        """Return what decides the outcome, as JSON values; labels, paths and hardware do not."""
-        space = self.space.resolved(self.model.channels)
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "dataset_fingerprint": self.fingerprint,
-            "budget": self.budget,
-            "seed": self.seed,
-            **({"initialisation": self.initialisation} if self.initialisation else {}),
-            "strategy": self.strategy.key,
-            "validation_images": self.validation_images,
-            # `none` draws nothing, so suites with different spaces share it
-            "space": space if self.strategy.augmented_stages else None,
-            "model": _plain(self.model),
-            "evaluation": {
-                **self._extractor(),
-                "samples": self.samples,
-                **({"samplings": self.samplings} if self.samplings > 1 else {}),
-                "metrics": sorted(self.metrics),
-                # what leakage looks for, in the samples of `none` too
-                "leakage_space": space if "leakage" in self.metrics and self.space.ranges else None,
-                **self._judge(),
-            },
-        }
-
-    def _judge(self) -> dict[str, int]:
-        """Return which judge looks for leakage, where it is not the one there was at first."""
-        version = judge_version(self.model.size)
-        asked = "leakage" in self.metrics and self.space.ranges
-        return {"leakage_judge": version} if asked and version != FIRST_JUDGE else {}
-
-    def _extractor(self) -> dict[str, str]:
-        own = self.extractor
-        if isinstance(own, str):
-            return {"extractor": own}
-        return {"extractor": own.class_name, "extractor_source_hash": own.source_hash}
-
-    @functools.cached_property
-    def id(self) -> str:
-        """Return the content hash that names this trial's record: 16 hex digits."""
-        text = json.dumps(self.resolved(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    @property
-    def title(self) -> str:
-        """Return a short name for people."""
-        repeat = f"/initialisation{self.initialisation}" if self.initialisation else ""
-        return f"{self.dataset.name}/{self.budget}/{self.strategy.label}/seed{self.seed}{repeat}"
-
-
-@functools.lru_cache(maxsize=64)
-def _plain(config: PCVQ2Config) -> dict[str, Any]:
-    """Return a configuration as JSON values; many trials share one."""
-    return json.loads(json.dumps(config.to_dict()))
 
 
 StandIn = Callable[[Suite, DatasetEntry], Dataset]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from benchmark.errors import UserError, unknown_name
-from benchmark.plan import Trial
+from benchmark.planning.trial import Trial
 
 _KEYS: dict[str, Callable[[Trial], str]] = {
     "dataset": lambda trial: trial.dataset.name,

@@ -1,0 +1,1 @@
+"""YAML -> Suite -> Trials: all is resolved, checked and hashed before any training."""
