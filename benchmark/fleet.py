@@ -10,7 +10,7 @@ from typing import Any
 from benchmark.planning.trial import Trial
 from benchmark.progress import Watcher
 from benchmark.store.store import Record, Store
-from benchmark.trial_record import failure
+from benchmark.trial.record import failure
 
 _GRACE_SECONDS = 60.0  # for running trials to write a checkpoint
 _REPEAT_SECONDS = 2.0  # the word to stop is given again: whoever heard it may have died

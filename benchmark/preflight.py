@@ -74,7 +74,7 @@ def _weight_bytes(suite: Suite, trial: Trial) -> int:
 
 def _check_extractor(suite: Suite, trial: Trial) -> None:
     """Refuse an extractor whose weights, package or labels are missing."""
-    from benchmark.extraction import check_extractor
+    from benchmark.trial.extractor_of import check_extractor
 
     try:
         check_extractor(trial)

@@ -20,7 +20,7 @@ from benchmark.planning.trial import Trial
 from benchmark.report.contact_sheet import SeenViews, contact_sheet
 from benchmark.report.schedule_figure import Schedule, schedule_figure
 from benchmark.report.style import rendered, styled
-from benchmark.views import POINTS, SHOWN, Views, kept_steps
+from benchmark.trial.views import POINTS, SHOWN, Views, kept_steps
 from pcvq2.trainer.whole_file import write_whole
 from strategies import Strategy
 from strategies.contract.answers import said, state_of, strengths_of

@@ -19,7 +19,7 @@ from benchmark.errors import UserError
 from benchmark.planning.trial import Trial
 from benchmark.scoring_cost import finish, measure_leakage, measure_scoring, timed
 from benchmark.store.environment import processor
-from benchmark.views import Views
+from benchmark.trial.views import Views
 from pcvq2 import PCVQ2, Feed, Session
 from pcvq2.config import PCVQ2Config
 from pcvq2.trainer.randomness import derive_seed

@@ -9,8 +9,8 @@ from benchmark.data import Dataset
 from benchmark.planning.trial import Trial
 from benchmark.store.store import Record, Store
 from benchmark.terms import Terms
+from benchmark.trial.record import failure
 from benchmark.trial_log import trial_log
-from benchmark.trial_record import failure
 from benchmark.watchdog import Alarm, Sentry, Stalled
 from strategies.contract.answers import said
 
@@ -77,7 +77,7 @@ def _attempts(
     stop: Stop | None,
     dataset: Dataset | None,
 ) -> Record:
-    from benchmark.trial import attempt_trial
+    from benchmark.attempt import attempt_trial
 
     noted = ""
 

@@ -24,7 +24,7 @@ def load_extractor(name: str | Plugin, *, channels: int, device: str = "cpu") ->
 
     `path.py:Class` is relative to the working folder.
 
-    A classifier comes from benchmark.extraction, which knows labels.
+    A classifier comes from benchmark.trial.extractor_of, which knows labels.
     Raises UserError for an unknown name, MissingWeights when a weights file is not there.
     """
     if channels not in (1, 3):

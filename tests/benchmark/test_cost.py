@@ -33,7 +33,7 @@ from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.probe import probe_trials
 from benchmark.store.store import Store
-from benchmark.trial import run_trial
+from benchmark.trial.recipe import run_trial
 
 SUITES = Path(__file__).parents[2] / "suites"
 PROBE = Probe(

@@ -10,9 +10,9 @@ import pytest
 from benchmark.cost import plan_for_cost
 from benchmark.data import Dataset, DatasetSpec, load_dataset
 from benchmark.errors import UserError
-from benchmark.extraction import check_extractor
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
+from benchmark.trial.extractor_of import check_extractor
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16), dtype=np.uint8)
 DATASET = "{name: digits, source: digits, size: 16, heldout: 40}"

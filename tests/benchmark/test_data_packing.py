@@ -25,7 +25,7 @@ from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.store.store import Store
-from benchmark.trial import run_trial
+from benchmark.trial.recipe import run_trial
 
 
 def image(seed: int, size: int = 40, mode: str = "RGB") -> bytes:

@@ -15,7 +15,7 @@ from benchmark.data.shapes import LAWS, Figures, colour_of, draw_figures, hue_of
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.store.store import Store
-from benchmark.trial import run_trial
+from benchmark.trial.recipe import run_trial
 
 
 def errors(images: np.ndarray, figures: Figures) -> dict[str, np.ndarray]:

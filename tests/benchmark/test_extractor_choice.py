@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from benchmark.attempt import attempt_trial
 from benchmark.data import DatasetSpec, load_dataset
 from benchmark.errors import UserError
-from benchmark.extraction import check_extractor, extractor_of
 from benchmark.metrics import classifier, vision_transformer
 from benchmark.metrics.classifier import Classifier, Labelled
 from benchmark.metrics.extractors import load_extractor
@@ -22,7 +22,7 @@ from benchmark.planning.suite import load_suite
 from benchmark.run import Options, run_suite
 from benchmark.store.store import Store
 from benchmark.terms import Terms
-from benchmark.trial import attempt_trial
+from benchmark.trial.extractor_of import check_extractor, extractor_of
 
 SPEC = DatasetSpec("digits", "digits", heldout=500)
 OWN = """\
@@ -61,7 +61,7 @@ def test_the_classifier_learns_is_kept_and_is_the_same_every_time(tmp_path, monk
 
 def test_the_classifier_is_refused_without_labels_before_any_training(tmp_path, suite_text, monkeypatch):
     bare = dataclasses.replace(load_dataset(SPEC), train_labels=None, heldout_labels=None)
-    monkeypatch.setattr("benchmark.extraction.load_dataset", lambda spec: bare)
+    monkeypatch.setattr("benchmark.trial.extractor_of.load_dataset", lambda spec: bare)
     path = tmp_path / "a.yaml"
     path.write_text(suite_text.replace("evaluation: {", "evaluation: {extractor: classifier, "))
     with pytest.raises(UserError) as error:

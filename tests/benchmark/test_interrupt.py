@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
+from benchmark.attempt import attempt_trial
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.store.store import Store
-from benchmark.trial import attempt_trial
 
 # slow enough to be hit in mid-training; of its own codes, so that both stages have checkpoints
 SLOW = """\

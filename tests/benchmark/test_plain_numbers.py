@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmark.attempt import attempt_trial
 from benchmark.errors import UserError
 from benchmark.listing import listing
 from benchmark.planning.plan import plan_trials
@@ -18,8 +19,7 @@ from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.store.storable import legible, storable
 from benchmark.store.store import Store
-from benchmark.trial import attempt_trial
-from benchmark.trial_record import failure
+from benchmark.trial.record import failure
 
 HEAD = (
     "import dataclasses, math\nimport numpy as np\nimport torch\nfrom strategies import Strategy, View\n"

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmark import trial as trial_module
 from benchmark.display import Display
 from benchmark.metrics import leakage
 from benchmark.planning.plan import plan_trials
@@ -21,10 +20,11 @@ from benchmark.planning.trial import Trial
 from benchmark.planning.work import STAGES, Steps, parts_of, probes_group, scoring_parts
 from benchmark.progress import Run
 from benchmark.pulse import heard_by, locked, pulse
-from benchmark.scoring import leakage_keys, prepare_probes
 from benchmark.store.store import Store
 from benchmark.terms import Terms
-from benchmark.trial import run_trial
+from benchmark.trial import recipe as trial_module
+from benchmark.trial.recipe import run_trial
+from benchmark.trial.sample_keys import leakage_keys, prepare_probes
 from benchmark.worker import work_on
 
 

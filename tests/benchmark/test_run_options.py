@@ -212,7 +212,7 @@ def test_preflight_names_all_that_is_wrong_before_anything_is_written(suite_file
 
 
 def test_images_that_changed_after_the_plan_fail_the_trial_instead_of_its_record(suite_file: Path) -> None:
-    from benchmark.trial import attempt_trial
+    from benchmark.attempt import attempt_trial
 
     trial = dataclasses.replace(plan_trials(load_suite(suite_file))[0], fingerprint="0" * 16)
     record = attempt_trial(

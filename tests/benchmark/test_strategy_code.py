@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
+from benchmark.attempt import attempt_trial
 from benchmark.errors import UserError
-from benchmark.extraction import check_extractor
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.preview import draw_views
 from benchmark.progress import codes_group
 from benchmark.store.store import Store
-from benchmark.trial import attempt_trial
+from benchmark.trial.extractor_of import check_extractor
 from strategies.contract import registry
 
 SIBLING = """\

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmark.attempt import attempt_trial
 from benchmark.data import load_dataset
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.seeds import seed_for
@@ -17,7 +18,7 @@ from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.report.scores import numeric_keys, plugin_keys
 from benchmark.store.store import Store
-from benchmark.trial import attempt_trial, run_trial
+from benchmark.trial.recipe import run_trial
 
 PROMISED = {
     "id",

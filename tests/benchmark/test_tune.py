@@ -24,7 +24,7 @@ from benchmark.planning.trial import Trial
 from benchmark.rounds import Candidate, Rounds
 from benchmark.sampler import ask_and_tell, random_trials
 from benchmark.store.store import Record, Store
-from benchmark.trial_record import heading
+from benchmark.trial.record import heading
 from benchmark.tune import TuneOptions, tune_suite
 from benchmark.tuning import SCORE, Tuning, Wish, plan_tuning
 from benchmark.tuning_result import conclusion, difference, entry_of, entry_yaml, ranked

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from benchmark.attempt import attempt_trial
 from benchmark.cli import main
 from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
@@ -19,8 +20,7 @@ from benchmark.planning.trial import Trial
 from benchmark.preview import _schedule, draw_views, write_preview
 from benchmark.report.contact_sheet import load_views
 from benchmark.store.store import Store
-from benchmark.trial import attempt_trial
-from benchmark.views import POINTS, SHOWN, Views, kept_steps
+from benchmark.trial.views import POINTS, SHOWN, Views, kept_steps
 from strategies.contract import registry
 
 

@@ -10,6 +10,7 @@ from cases import cases, check_message
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmark.attempt import attempt_trial
 from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
@@ -17,7 +18,6 @@ from benchmark.planning.trial import Trial
 from benchmark.preflight import preflight
 from benchmark.store.store import Store
 from benchmark.terms import Terms
-from benchmark.trial import attempt_trial
 from strategies.checks import StrategyError, check_strategy
 from strategies.contract.registry import from_file
 

@@ -23,7 +23,7 @@ from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.store.store import Store
-from benchmark.trial_record import heading
+from benchmark.trial.record import heading
 
 SUITE = """\
 datasets: [digits]
@@ -105,7 +105,7 @@ def seconds_of(*command: str) -> float:
 
 def bare(trial: Trial, folder: str) -> None:
     """Run one trial with nothing around it; in a process of the bare loop's pool."""
-    from benchmark.trial import run_trial
+    from benchmark.trial.recipe import run_trial
 
     run_trial(trial, Store(Path(folder)), device="cpu", threads=1, progress=lambda *_: None)
 

@@ -13,7 +13,7 @@ from benchmark.planning.trial import Trial
 from benchmark.planning.work import LIKELIHOOD_IMAGES
 from benchmark.pulse import pulse
 from benchmark.store.store import Record
-from benchmark.views import Views
+from benchmark.trial.views import Views
 from pcvq2 import PCVQ2, FitLog
 from pcvq2.likelihood import BITS_PER_NAT
 

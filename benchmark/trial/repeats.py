@@ -13,8 +13,8 @@ from benchmark.metrics.score import COUNTS, ImageSets
 from benchmark.planning.seeds import seed_for
 from benchmark.planning.trial import Trial
 from benchmark.planning.work import Steps
-from benchmark.scoring import feature_scores, leakage_keys
 from benchmark.store.store import Record, Store
+from benchmark.trial.sample_keys import feature_scores, leakage_keys
 from pcvq2 import PCVQ2
 
 
