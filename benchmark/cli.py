@@ -144,7 +144,7 @@ def tune(
     """Tune a strategy's parameters on validation images: never on held-out ones."""
     from benchmark.store.store import Store
     from benchmark.tune import TuneOptions, tune_suite
-    from benchmark.tuning import Wish
+    from benchmark.tuning.search_plan import Wish
 
     wish = Wish(strategy, trials, seeds, budget, dataset, max_concurrent)
     if not tune_suite(suite, Store(runs), console(wide=True), TuneOptions(wish, local, address)):

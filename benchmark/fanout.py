@@ -26,11 +26,11 @@ from benchmark.progress import Watcher
 from benchmark.ray_folder import ray_folder
 from benchmark.ray_settings import LOOPBACK, RAY_ENVIRONMENT, ignore_clusters, token_mode
 from benchmark.ray_watch import Pulse, RayWatch, refuse_silence
-from benchmark.rounds import Rounds
-from benchmark.sampler import distributions, sampler
 from benchmark.store.store import Store
 from benchmark.terms import Terms
-from benchmark.tuning import SCORE, Tuning, changed
+from benchmark.tuning.rounds import Rounds
+from benchmark.tuning.sampler import distributions, sampler
+from benchmark.tuning.search_plan import SCORE, Tuning, changed
 
 _VITAL = {"raylet", "gcs_server"}  # without its other processes Ray goes on
 _LIVES = 4  # how often a worker may die under a trial before the trial counts as failed

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from benchmark.planning.trial import Trial
 from benchmark.progress import Watcher
-from benchmark.rounds import Rounds
-from benchmark.sampler import ask_and_tell
 from benchmark.store.store import Record, Store
 from benchmark.terms import Terms
-from benchmark.tuning import SCORE, Tuning
+from benchmark.tuning.rounds import Rounds
+from benchmark.tuning.sampler import ask_and_tell
+from benchmark.tuning.search_plan import SCORE, Tuning
 from benchmark.worker import work_on
 
 

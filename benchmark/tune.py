@@ -19,14 +19,14 @@ from benchmark.namesakes import refuse_namesake
 from benchmark.planning.suite import Suite, load_suite
 from benchmark.preflight import preflight
 from benchmark.ray_folder import place_for_ray
-from benchmark.rounds import Rounds
 from benchmark.run import on_the_suites_shares
-from benchmark.sampler import ask_and_tell
 from benchmark.serial import Serial
 from benchmark.store.store import Record, Store
 from benchmark.terms import Terms
-from benchmark.tuning import SCORE, Tuning, Wish, own_settings, plan_tuning
-from benchmark.tuning_result import ranked, result_path, rows, summary
+from benchmark.tuning.result import ranked, result_path, rows, summary
+from benchmark.tuning.rounds import Rounds
+from benchmark.tuning.sampler import ask_and_tell
+from benchmark.tuning.search_plan import SCORE, Tuning, Wish, own_settings, plan_tuning
 from pcvq2.trainer.whole_file import write_whole
 
 _LINE_SECONDS = 30.0

@@ -18,8 +18,8 @@ from benchmark.run import Options, run_suite
 from benchmark.store.store import Store
 from benchmark.terms import Terms
 from benchmark.tune import TuneOptions, tune_suite
-from benchmark.tuning import Wish, plan_tuning
-from benchmark.tuning_result import result_path
+from benchmark.tuning.result import result_path
+from benchmark.tuning.search_plan import Wish, plan_tuning
 
 
 def run(path: Path, store: Store, *, dry_run: bool = False) -> str:

@@ -21,13 +21,13 @@ from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
-from benchmark.rounds import Candidate, Rounds
-from benchmark.sampler import ask_and_tell, random_trials
 from benchmark.store.store import Record, Store
 from benchmark.trial.record import heading
 from benchmark.tune import TuneOptions, tune_suite
-from benchmark.tuning import SCORE, Tuning, Wish, plan_tuning
-from benchmark.tuning_result import conclusion, difference, entry_of, entry_yaml, ranked
+from benchmark.tuning.result import conclusion, difference, entry_of, entry_yaml, ranked
+from benchmark.tuning.rounds import Candidate, Rounds
+from benchmark.tuning.sampler import ask_and_tell, random_trials
+from benchmark.tuning.search_plan import SCORE, Tuning, Wish, plan_tuning
 from strategies.constant import Constant
 from strategies.phased import Phased
 

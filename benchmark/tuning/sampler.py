@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmark.rounds import Ask, Tell
-from benchmark.tuning import Tuning, Values
+from benchmark.tuning.rounds import Ask, Tell
+from benchmark.tuning.search_plan import Tuning, Values
 from strategies import Uniform
 from strategies.contract.tunable import Tunable
 

@@ -15,11 +15,11 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from benchmark.rounds import Candidate, Rounds
-from benchmark.sampler import describe
 from benchmark.store.environment import git_commit, processor, versions
 from benchmark.store.store import Store
-from benchmark.tuning import SCORE, Tuning
+from benchmark.tuning.rounds import Candidate, Rounds
+from benchmark.tuning.sampler import describe
+from benchmark.tuning.search_plan import SCORE, Tuning
 
 _LEVEL = 0.95
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmark.planning.trial import Trial
-from benchmark.tuning import Tuning, Values
+from benchmark.tuning.search_plan import Tuning, Values
 
 Ask = Callable[[int], Values]
 Tell = Callable[[int, float | None], None]  # None: it has no score

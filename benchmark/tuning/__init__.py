@@ -1,0 +1,1 @@
+"""What a search asks next, and what came of it."""
