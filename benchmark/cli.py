@@ -102,7 +102,7 @@ def run(
     runs: Runs = Path("runs"),
 ) -> None:
     """Run every trial of a suite that is not done yet."""
-    from benchmark.cost_command import probe_suite
+    from benchmark.cost.known_cost import probe_suite
     from benchmark.run import Options, run_suite
     from benchmark.store.store import Store
     from benchmark.terms import Terms, checked_keep

@@ -12,8 +12,8 @@ from typing import Protocol
 
 from rich.console import Console
 
-from benchmark.cost import plan_for_cost
-from benchmark.cost_command import known_cost
+from benchmark.cost.estimate import plan_for_cost
+from benchmark.cost.known_cost import known_cost
 from benchmark.curves import write_curves
 from benchmark.data import load_dataset
 from benchmark.display import Display

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmark.cost import (
+from benchmark.cost.estimate import (
     Probe,
     cost_lines,
     estimate_cost,
@@ -23,6 +23,7 @@ from benchmark.cost import (
     read_probes,
     write_probes,
 )
+from benchmark.cost.measure import probe_trials
 from benchmark.data import load_dataset
 from benchmark.data.decoding import Shape
 from benchmark.data.packing import pack
@@ -31,7 +32,6 @@ from benchmark.data.recipes import select
 from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
-from benchmark.probe import probe_trials
 from benchmark.store.store import Store
 from benchmark.trial.recipe import run_trial
 

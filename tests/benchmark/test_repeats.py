@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from safetensors.torch import load_file
 
-from benchmark.cost import Probe, estimate_cost, kind_of
+from benchmark.cost.estimate import Probe, estimate_cost, kind_of
 from benchmark.errors import UserError
 from benchmark.planning.only import only
 from benchmark.planning.plan import plan_trials

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import torch
 
-from benchmark.cost import estimate_cost, plan_for_cost
+from benchmark.cost.estimate import estimate_cost, plan_for_cost
+from benchmark.cost.measure import probe_trials
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.work import STAGES
-from benchmark.probe import probe_trials
 from benchmark.progress import Run
 from benchmark.serial import Serial
 from benchmark.store.store import Record, Store

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmark.cores import usable_cores
-from benchmark.cost import (
+from benchmark.cost.estimate import (
     cost_lines,
     estimate_cost,
     kind_of,
@@ -28,7 +28,7 @@ def probe_suite(path: Path, runs: Path) -> Iterator[str]:
     trials, absent = plan_for_cost(suite)
     import torch
 
-    from benchmark.probe import probe_trials
+    from benchmark.cost.measure import probe_trials
 
     resources = suite.settings.resources
     device = "cuda" if torch.cuda.is_available() else "cpu"

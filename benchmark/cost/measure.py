@@ -13,11 +13,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from benchmark.cost import Probe, kind_of
+from benchmark.cost.estimate import Probe, kind_of
+from benchmark.cost.measure_scoring import finish, measure_leakage, measure_scoring, timed
 from benchmark.data import budget_indices, load_dataset
 from benchmark.errors import UserError
 from benchmark.planning.trial import Trial
-from benchmark.scoring_cost import finish, measure_leakage, measure_scoring, timed
 from benchmark.store.environment import processor
 from benchmark.trial.views import Views
 from pcvq2 import PCVQ2, Feed, Session

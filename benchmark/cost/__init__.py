@@ -1,0 +1,1 @@
+"""Hours and disk, said before a run."""
