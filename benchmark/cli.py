@@ -13,8 +13,8 @@ from typer.core import TyperGroup
 
 from benchmark.data_commands import data_app
 from benchmark.errors import UserError, of_the_disk
-from benchmark.interrupt import SIGNALS
 from benchmark.naming import suite_name
+from benchmark.running.interrupts import SIGNALS
 from benchmark.screen import console, never_fail_on_a_character
 from benchmark.store.writable import refuse_unwritable_output
 
@@ -103,9 +103,9 @@ def run(
 ) -> None:
     """Run every trial of a suite that is not done yet."""
     from benchmark.cost.known_cost import probe_suite
-    from benchmark.run import Options, run_suite
+    from benchmark.running.run import Options, run_suite
+    from benchmark.running.terms import Terms, checked_keep
     from benchmark.store.store import Store
-    from benchmark.terms import Terms, checked_keep
 
     terms = Terms(
         keep=checked_keep(keep),

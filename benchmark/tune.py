@@ -14,15 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmark.errors import UserError
-from benchmark.fanout import Fanout
-from benchmark.namesakes import refuse_namesake
 from benchmark.planning.suite import Suite, load_suite
-from benchmark.preflight import preflight
-from benchmark.ray_folder import place_for_ray
-from benchmark.run import on_the_suites_shares
-from benchmark.serial import Serial
+from benchmark.running.cluster.fanout import Fanout
+from benchmark.running.cluster.ray_folder import place_for_ray
+from benchmark.running.namesakes import refuse_namesake
+from benchmark.running.preflight import preflight
+from benchmark.running.serial import Serial
+from benchmark.running.terms import Terms, on_the_suites_shares
 from benchmark.store.store import Record, Store
-from benchmark.terms import Terms
 from benchmark.tuning.result import ranked, result_path, rows, summary
 from benchmark.tuning.rounds import Rounds
 from benchmark.tuning.sampler import ask_and_tell

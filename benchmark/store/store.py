@@ -12,8 +12,8 @@ from typing import Any
 import filelock
 
 from benchmark.errors import UserError
-from benchmark.namesakes import refuse_namesake
 from benchmark.naming import suite_name
+from benchmark.running.namesakes import refuse_namesake
 from benchmark.store.storable import storable
 from pcvq2.trainer.scratch import sweep
 from pcvq2.trainer.whole_file import write_whole

@@ -22,10 +22,10 @@ import ray
 from PIL import Image
 from rich.console import Console
 
-from benchmark.depot import Depot
-from benchmark.run import Options, run_suite
+from benchmark.running.cluster.served_store import Depot
+from benchmark.running.run import Options, run_suite
+from benchmark.running.terms import Terms
 from benchmark.store.store import Store
-from benchmark.terms import Terms
 
 TOKEN = {"RAY_AUTH_TOKEN": "0123456789abcdef" * 4}  # Ray asks for one where one exists
 RAY = str(Path(sys.executable).with_name("ray"))

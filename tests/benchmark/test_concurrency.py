@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmark.run import Options, run_suite
+from benchmark.running.run import Options, run_suite
+from benchmark.running.terms import Terms
 from benchmark.store.store import Store
-from benchmark.terms import Terms
 
 # runs out of memory whenever another process has drawn a view within the last second
 GREEDY = """\

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.attempt import attempt_trial
 from benchmark.data import DatasetSpec, load_dataset
 from benchmark.errors import UserError
 from benchmark.metrics import classifier, vision_transformer
@@ -19,9 +18,10 @@ from benchmark.metrics.classifier import Classifier, Labelled
 from benchmark.metrics.extractors import load_extractor
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
-from benchmark.run import Options, run_suite
+from benchmark.running.one_trial import attempt_trial
+from benchmark.running.run import Options, run_suite
+from benchmark.running.terms import Terms
 from benchmark.store.store import Store
-from benchmark.terms import Terms
 from benchmark.trial.extractor_of import check_extractor, extractor_of
 
 SPEC = DatasetSpec("digits", "digits", heldout=500)

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from benchmark.attempt import attempt_trial
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
+from benchmark.running.one_trial import attempt_trial
 from benchmark.store.store import Store
 
 # slow enough to be hit in mid-training; of its own codes, so that both stages have checkpoints

@@ -12,12 +12,12 @@ from cleanfid import fid as clean_fid
 from cleanfid.inception_torchscript import InceptionV3W
 from PIL import Image
 
-from benchmark.attempt import attempt_trial
 from benchmark.errors import UserError
 from benchmark.metrics.extractors import load_extractor
 from benchmark.metrics.weights import MissingWeights, hash_file
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
+from benchmark.running.one_trial import attempt_trial
 from benchmark.store.store import Store
 from benchmark.trial.extractor_of import check_extractor
 

@@ -14,9 +14,9 @@ from benchmark.naming import place_name, suite_name
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.report import write_report
-from benchmark.run import Options, run_suite
+from benchmark.running.run import Options, run_suite
+from benchmark.running.terms import Terms
 from benchmark.store.store import Store
-from benchmark.terms import Terms
 from benchmark.tune import TuneOptions, tune_suite
 from benchmark.tuning.result import result_path
 from benchmark.tuning.search_plan import Wish, plan_tuning

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.attempt import attempt_trial
 from benchmark.errors import UserError
 from benchmark.listing import listing
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
+from benchmark.running.one_trial import attempt_trial
 from benchmark.store.storable import legible, storable
 from benchmark.store.store import Store
 from benchmark.trial.record import failure

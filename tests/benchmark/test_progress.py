@@ -12,20 +12,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmark.display import Display
 from benchmark.metrics import leakage
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.planning.work import STAGES, Steps, parts_of, probes_group, scoring_parts
-from benchmark.progress import Run
 from benchmark.pulse import heard_by, locked, pulse
+from benchmark.running.display import Display
+from benchmark.running.one_trial import work_on
+from benchmark.running.progress import Run
+from benchmark.running.terms import Terms
 from benchmark.store.store import Store
-from benchmark.terms import Terms
 from benchmark.trial import recipe as trial_module
 from benchmark.trial.recipe import run_trial
 from benchmark.trial.sample_keys import leakage_keys, prepare_probes
-from benchmark.worker import work_on
 
 
 class Clock:
@@ -373,8 +373,8 @@ from benchmark.metrics import leakage, probe
 from benchmark.planning.plan import plan_trials
 from benchmark.store.store import Store
 from benchmark.planning.suite import load_suite
-from benchmark.terms import Terms
-from benchmark.worker import work_on
+from benchmark.running.terms import Terms
+from benchmark.running.one_trial import work_on
 probe._STEPS = 5
 real, trained = leakage._train, []
 leakage._train = lambda *a: trained.append(1) or real(*a)

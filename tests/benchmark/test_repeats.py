@@ -19,9 +19,9 @@ from benchmark.planning.seeds import seed_for, subset_seed
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.planning.work import codes_group
-from benchmark.run import Options, run_suite
+from benchmark.running.run import Options, run_suite
+from benchmark.running.terms import Terms
 from benchmark.store.store import Store
-from benchmark.terms import Terms
 
 # of tests/conftest.py's suite, as they were before there were repeats
 FROZEN_IDS = {"none": "aeb7b60eccf2d36a", "phased": "2c08885ad2746789"}

@@ -15,11 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import cores, preflight, ray_folder
+from benchmark import cores
 from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
-from benchmark.ray_folder import place_for_ray
+from benchmark.running import preflight
+from benchmark.running.cluster import ray_folder
+from benchmark.running.cluster.ray_folder import place_for_ray
 from benchmark.store.store import Store
 from benchmark.store.writable import refuse_unwritable
 from pcvq2.trainer.scratch import draft_of
@@ -27,13 +29,15 @@ from pcvq2.trainer.scratch import draft_of
 HOLDER = """
 import sys, time
 from pathlib import Path
-from benchmark.ray_folder import ray_folder
+from benchmark.running.cluster.ray_folder import ray_folder
 from pcvq2.trainer.scratch import draft_of
 with ray_folder() as folder, draft_of(Path(sys.argv[1]) / "x.json") as draft:
     print(folder, draft, flush=True)
     time.sleep(600)
 """
-OTHER = "from benchmark.ray_folder import ray_folder\nwith ray_folder() as folder: print(folder)"
+OTHER = (
+    "from benchmark.running.cluster.ray_folder import ray_folder\nwith ray_folder() as folder: print(folder)"
+)
 
 
 def bench(

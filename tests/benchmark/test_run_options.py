@@ -15,9 +15,9 @@ from benchmark.errors import UserError
 from benchmark.listing import list_runs
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
-from benchmark.run import Options, run_suite
+from benchmark.running.run import Options, run_suite
+from benchmark.running.terms import Terms, checked_keep
 from benchmark.store.store import Store
-from benchmark.terms import Terms, checked_keep
 
 FLAKY = """\
 from pathlib import Path
@@ -212,7 +212,7 @@ def test_preflight_names_all_that_is_wrong_before_anything_is_written(suite_file
 
 
 def test_images_that_changed_after_the_plan_fail_the_trial_instead_of_its_record(suite_file: Path) -> None:
-    from benchmark.attempt import attempt_trial
+    from benchmark.running.one_trial import attempt_trial
 
     trial = dataclasses.replace(plan_trials(load_suite(suite_file))[0], fingerprint="0" * 16)
     record = attempt_trial(

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from benchmark.attempt import attempt_trial
 from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.preview import draw_views
-from benchmark.progress import codes_group
+from benchmark.running.one_trial import attempt_trial
+from benchmark.running.progress import codes_group
 from benchmark.store.store import Store
 from benchmark.trial.extractor_of import check_extractor
 from strategies.contract import registry

@@ -68,7 +68,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> Callable[[Score], list[Trial]]:
             store.write(record, {})
             return record
 
-        monkeypatch.setattr("benchmark.serial.work_on", work_on)
+        monkeypatch.setattr("benchmark.running.serial.work_on", work_on)
         return ran
 
     return install
@@ -165,7 +165,7 @@ def test_what_is_asked_next_does_not_depend_on_who_comes_home_first(suite: Path)
 def test_an_interrupted_tuning_goes_on_and_a_finished_one_runs_nothing(
     suite: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from benchmark import serial
+    from benchmark.running import serial
 
     real, calls = serial.work_on, []
 
@@ -206,7 +206,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("benchmark.serial.work_on", interrupt)
+    monkeypatch.setattr("benchmark.running.serial.work_on", interrupt)
     monkeypatch.chdir(suite.parent)
     monkeypatch.setattr(sys, "argv", ["bench", "tune", str(suite), "--strategy", "phased", "--local"])
     with pytest.raises(SystemExit) as end:
@@ -278,7 +278,7 @@ def test_the_entry_can_be_pasted_into_the_suite(
 
 
 def test_a_note_of_tuning_changes_no_trial_but_the_manifest(suite_file: Path) -> None:
-    from benchmark.run import _manifest
+    from benchmark.running.run import _manifest
 
     plain = plan_trials(load_suite(suite_file))
     note = "tuning: {trials: 10, seeds: [1000], budget: 20, dataset: digits}"

@@ -10,7 +10,6 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmark.attempt import attempt_trial
 from benchmark.cli import main
 from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
@@ -19,6 +18,7 @@ from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.preview import _schedule, draw_views, write_preview
 from benchmark.report.contact_sheet import load_views
+from benchmark.running.one_trial import attempt_trial
 from benchmark.store.store import Store
 from benchmark.trial.views import POINTS, SHOWN, Views, kept_steps
 from strategies.contract import registry

@@ -29,9 +29,9 @@ from PIL import Image
 from rich.console import Console
 
 from benchmark.data import DatasetSpec, load_dataset
-from benchmark.run import Options, run_suite
+from benchmark.running.run import Options, run_suite
+from benchmark.running.terms import Terms
 from benchmark.store.store import Store
-from benchmark.terms import Terms
 from pcvq2.prior import Prior
 
 SUITE = """\

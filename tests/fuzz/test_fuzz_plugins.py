@@ -10,14 +10,14 @@ from cases import cases, check_message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.attempt import attempt_trial
 from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
-from benchmark.preflight import preflight
+from benchmark.running.one_trial import attempt_trial
+from benchmark.running.preflight import preflight
+from benchmark.running.terms import Terms
 from benchmark.store.store import Store
-from benchmark.terms import Terms
 from strategies.checks import StrategyError, check_strategy
 from strategies.contract.registry import from_file
 

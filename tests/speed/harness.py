@@ -52,11 +52,11 @@ tune.Tuner(train, param_space={"index": tune.grid_search(list(range(int(sys.argv
 EMPTY_TRIALS = """\
 import sys
 from pathlib import Path
-from benchmark.fanout import Fanout
+from benchmark.running.cluster.fanout import Fanout
 from benchmark.planning.plan import plan_trials
 from benchmark.store.store import Store
 from benchmark.planning.suite import load_suite
-from benchmark.terms import Terms
+from benchmark.running.terms import Terms
 class Count:
     ended = 0
     def step(self, *what): pass

@@ -20,10 +20,10 @@ from benchmark.cost.measure import probe_trials
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.work import STAGES
-from benchmark.progress import Run
-from benchmark.serial import Serial
+from benchmark.running.progress import Run
+from benchmark.running.serial import Serial
+from benchmark.running.terms import Terms
 from benchmark.store.store import Record, Store
-from benchmark.terms import Terms
 
 SUITE = """\
 datasets: [{dataset}]

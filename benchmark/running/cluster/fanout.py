@@ -13,21 +13,21 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from benchmark.chatter import keep_chatter, to_file
 from benchmark.cores import usable_cores
 from benchmark.data import load_dataset
-from benchmark.depot import Depot
-from benchmark.errand import Errand, Shipment
 from benchmark.errors import UserError
-from benchmark.fleet import Fleet
-from benchmark.interrupt import TwoStrokes
 from benchmark.planning.trial import Trial
-from benchmark.progress import Watcher
-from benchmark.ray_folder import ray_folder
-from benchmark.ray_settings import LOOPBACK, RAY_ENVIRONMENT, ignore_clusters, token_mode
-from benchmark.ray_watch import Pulse, RayWatch, refuse_silence
+from benchmark.running.cluster.bookkeeping import Fleet
+from benchmark.running.cluster.ray_folder import ray_folder
+from benchmark.running.cluster.ray_output import keep_chatter, to_file
+from benchmark.running.cluster.ray_settings import LOOPBACK, RAY_ENVIRONMENT, ignore_clusters, token_mode
+from benchmark.running.cluster.ray_watch import Pulse, RayWatch, refuse_silence
+from benchmark.running.cluster.served_store import Depot
+from benchmark.running.cluster.worker_process import Errand, Shipment
+from benchmark.running.interrupts import TwoStrokes
+from benchmark.running.progress import Watcher
+from benchmark.running.terms import Terms
 from benchmark.store.store import Store
-from benchmark.terms import Terms
 from benchmark.tuning.rounds import Rounds
 from benchmark.tuning.sampler import distributions, sampler
 from benchmark.tuning.search_plan import SCORE, Tuning, changed

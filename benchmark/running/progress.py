@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from benchmark.paces import Paces
 from benchmark.planning.trial import Trial
 from benchmark.planning.work import STAGES, Part, parts_of
+from benchmark.running.paces import Paces
 from benchmark.store.store import Record
 
 Clock = Callable[[], float]

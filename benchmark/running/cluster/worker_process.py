@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from benchmark.data import Dataset
-from benchmark.outpost import Ask, Outpost
 from benchmark.planning.trial import Trial
+from benchmark.running.cluster.remote_store import Ask, Outpost
+from benchmark.running.one_trial import work_on
+from benchmark.running.terms import Terms
 from benchmark.store.store import Record, Store
-from benchmark.terms import Terms
-from benchmark.worker import work_on
 
 _REPORT_SECONDS, _ASK_SECONDS = 1.0, 0.5
 Report = Callable[[dict[str, Any]], None]

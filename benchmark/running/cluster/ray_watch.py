@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from benchmark.interrupt import SIGNALS
+from benchmark.running.interrupts import SIGNALS
 
 _LOOK_SECONDS = 0.25
 _SHOW_CURSOR = "\x1b[?25h"  # a live table hides it

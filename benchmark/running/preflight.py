@@ -11,8 +11,8 @@ from benchmark.cores import usable_cores
 from benchmark.errors import Problems, UserError
 from benchmark.planning.suite import Suite
 from benchmark.planning.trial import Trial
+from benchmark.running.terms import Terms
 from benchmark.store.writable import refuse_unwritable
-from benchmark.terms import Terms
 from pcvq2.config import PCVQ2Config
 
 _LEAST_FREE_BYTES, _BYTES_PER_TRIAL = (

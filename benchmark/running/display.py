@@ -10,7 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.progress import Run, Running, clock_time
+from benchmark.running.progress import Run, Running, clock_time
 from benchmark.store.store import Record
 
 _LINE_SECONDS = 30.0

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmark.planning.trial import Trial
-from benchmark.progress import Watcher
+from benchmark.running.progress import Watcher
 from benchmark.store.store import Record, Store
 from benchmark.trial.record import failure
 

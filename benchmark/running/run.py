@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -14,19 +13,19 @@ from rich.console import Console
 
 from benchmark.cost.estimate import plan_for_cost
 from benchmark.cost.known_cost import known_cost
-from benchmark.curves import write_curves
 from benchmark.data import load_dataset
-from benchmark.display import Display
 from benchmark.planning.only import only
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import StrategyEntry, Suite, load_suite
 from benchmark.planning.trial import Trial
-from benchmark.preflight import preflight
-from benchmark.progress import Run, Watcher
-from benchmark.ray_folder import place_for_ray
-from benchmark.standing import counts, standings
+from benchmark.running.cluster.ray_folder import place_for_ray
+from benchmark.running.display import Display
+from benchmark.running.preflight import preflight
+from benchmark.running.progress import Run, Watcher
+from benchmark.running.tensorboard import write_curves
+from benchmark.running.terms import Terms, on_the_suites_shares
+from benchmark.running.trial_states import counts, standings
 from benchmark.store.store import Record, Store
-from benchmark.terms import Terms
 
 _WAIT_SECONDS = 1.0  # between looks at trials that another run is at
 
@@ -89,14 +88,6 @@ def run_suite(path: Path, store: Store, console: Console, options: Options) -> l
     return failed
 
 
-def on_the_suites_shares(terms: Terms, suite: Suite) -> Terms:
-    """Return terms with what of the machine a trial of the suite takes."""
-    shares = suite.settings.resources
-    return dataclasses.replace(
-        terms, cpus=shares.cpus, gpus=shares.gpus, checkpoint_seconds=shares.checkpoint_seconds
-    )
-
-
 def _run(todo: Sequence[Trial], store: Store, console: Console, terms: Terms, *, local: bool) -> list[Record]:
     state = Run(todo)
     with _engine(store, terms, local=local) as engine, Display(state, console) as display:
@@ -116,10 +107,10 @@ def _run(todo: Sequence[Trial], store: Store, console: Console, terms: Terms, *,
 
 def _engine(store: Store, terms: Terms, *, local: bool) -> AbstractContextManager[Engine]:
     if local:
-        from benchmark.serial import Serial
+        from benchmark.running.serial import Serial
 
         return Serial(store, terms)
-    from benchmark.fanout import Fanout
+    from benchmark.running.cluster.fanout import Fanout
 
     return Fanout(store, terms)
 

@@ -6,17 +6,17 @@ import contextlib
 from collections.abc import Sequence
 
 from benchmark.planning.trial import Trial
-from benchmark.progress import Watcher
+from benchmark.running.one_trial import work_on
+from benchmark.running.progress import Watcher
+from benchmark.running.terms import Terms
 from benchmark.store.store import Record, Store
-from benchmark.terms import Terms
 from benchmark.tuning.rounds import Rounds
 from benchmark.tuning.sampler import ask_and_tell
 from benchmark.tuning.search_plan import SCORE, Tuning
-from benchmark.worker import work_on
 
 
 class Serial(contextlib.AbstractContextManager["Serial"]):
-    """The engine without Ray; same records as benchmark.fanout.Fanout."""
+    """The engine without Ray; same records as benchmark.running.cluster.fanout.Fanout."""
 
     def __init__(self, store: Store, terms: Terms) -> None:
         self.store, self.terms = store, terms
@@ -38,7 +38,7 @@ class Serial(contextlib.AbstractContextManager["Serial"]):
         return taken
 
     def search(self, tuning: Tuning, watcher: Watcher) -> Rounds:
-        """Run a search to its end; it asks what benchmark.fanout.Fanout.search asks."""
+        """Run a search to its end; it asks what benchmark.running.cluster.fanout.Fanout.search asks."""
         rounds = Rounds(tuning, *ask_and_tell(tuning))
         while (trial := rounds.next()) is not None:
             record = self._work_on(trial, watcher)

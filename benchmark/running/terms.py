@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
 from benchmark.errors import UserError, unknown_name
+from benchmark.planning.suite import Suite
 
 Keep = Literal["records", "models", "all"]
 
@@ -46,3 +48,11 @@ def checked_keep(name: str) -> Keep:
     if name not in get_args(Keep):
         raise UserError(*unknown_name("--keep", name, get_args(Keep)))
     return cast(Keep, name)
+
+
+def on_the_suites_shares(terms: Terms, suite: Suite) -> Terms:
+    """Return terms with what of the machine a trial of the suite takes."""
+    shares = suite.settings.resources
+    return dataclasses.replace(
+        terms, cpus=shares.cpus, gpus=shares.gpus, checkpoint_seconds=shares.checkpoint_seconds
+    )
