@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from typer.core import TyperGroup
 
-from benchmark.data_commands import data_app
+from benchmark.commands.data import data_app
 from benchmark.errors import UserError, of_the_disk
 from benchmark.naming import suite_name
 from benchmark.running.interrupts import SIGNALS
@@ -142,8 +142,8 @@ def tune(
     runs: Runs = Path("runs"),
 ) -> None:
     """Tune a strategy's parameters on validation images: never on held-out ones."""
+    from benchmark.commands.tune import TuneOptions, tune_suite
     from benchmark.store.store import Store
-    from benchmark.tune import TuneOptions, tune_suite
     from benchmark.tuning.search_plan import Wish
 
     wish = Wish(strategy, trials, seeds, budget, dataset, max_concurrent)
@@ -157,7 +157,7 @@ def preview(
     output: Annotated[Path, typer.Option(help="Where preview/<suite>/ is written.")] = Path("preview"),
 ) -> None:
     """See, before any training, what each strategy will show the models of a suite."""
-    from benchmark.preview import write_preview
+    from benchmark.commands.preview import write_preview
 
     refuse_unwritable_output(output)
     for path in write_preview(suite, output / suite_name(suite)):
@@ -228,7 +228,7 @@ def sample(
     output: Annotated[Path, typer.Option(help="Where the PNGs and the grid are written.")] = Path("samples"),
 ) -> None:
     """Draw images from a trained model: PNGs and one grid."""
-    from benchmark.sample import find_model, write_samples
+    from benchmark.commands.sample import find_model, write_samples
     from benchmark.store.store import Store
 
     refuse_unwritable_output(output)
@@ -245,7 +245,7 @@ def eval_(
     output: Annotated[Path | None, typer.Option(help="A JSON file for the scores.")] = None,
 ) -> None:
     """Score any folder, zip or npz of images against another."""
-    from benchmark.evaluate import Places, evaluate, score_table, write_json
+    from benchmark.commands.evaluate import Places, evaluate, score_table, write_json
 
     result = evaluate(Places(real, fake, train), extractor=extractor)
     console().print(score_table(result))
@@ -277,8 +277,8 @@ def doctor(
     download: Annotated[bool, typer.Option("--download", help="Fetch the weights that are missing.")] = False,
 ) -> None:
     """Say what is installed, what the hardware can do and which weights are there."""
-    from benchmark.doctor import download as fetch
-    from benchmark.doctor import examine
+    from benchmark.commands.doctor import download as fetch
+    from benchmark.commands.doctor import examine
 
     for what, state in fetch(extractors or []) if download else examine():
         print(f"{what:<13} {state}")
@@ -291,8 +291,8 @@ def new(
     into: Annotated[Path, typer.Option(help="Folder for the class and its test.")] = Path("."),
 ) -> None:
     """Write a new strategy and its test."""
+    from benchmark.commands.new import new_strategy
     from benchmark.errors import unknown_name
-    from benchmark.new import new_strategy
 
     if what != "strategy":
         raise UserError(*unknown_name("kind of plugin", what, ["strategy"]))
@@ -311,7 +311,7 @@ def list_(
     runs: Runs = Path("runs"),
 ) -> None:
     """List the names a suite may use, or the suites that were run."""
-    from benchmark.listing import list_runs, listing
+    from benchmark.commands.listing import list_runs, listing
 
     rows = list_runs(runs) if what == "runs" else listing(what)
     table = Table(box=None, pad_edge=False)

@@ -52,7 +52,7 @@ def home(tmp_path, monkeypatch):
 
 def offer(monkeypatch, url: str, sha256: str | None = None) -> None:
     monkeypatch.setattr(weights, "WEIGHTS", {"inception": WeightsFile(url, sha256)})
-    monkeypatch.setattr("benchmark.doctor.WEIGHTS", weights.WEIGHTS)
+    monkeypatch.setattr("benchmark.commands.doctor.WEIGHTS", weights.WEIGHTS)
 
 
 def run(monkeypatch, *arguments: str) -> int:

@@ -13,8 +13,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from benchmark import cli
+from benchmark.commands.evaluate import Places, evaluate, score_table
 from benchmark.errors import UserError
-from benchmark.evaluate import Places, evaluate, score_table
 from benchmark.metrics.names import METRICS
 
 DIGITS = (load_digits().images * 15).astype(np.uint8).repeat(2, 1).repeat(2, 2)  # (1797, 16, 16)

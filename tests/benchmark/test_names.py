@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from benchmark.commands.tune import TuneOptions, tune_suite
 from benchmark.errors import UserError
 from benchmark.naming import place_name, suite_name
 from benchmark.planning.plan import plan_trials
@@ -17,7 +18,6 @@ from benchmark.report import write_report
 from benchmark.running.run import Options, run_suite
 from benchmark.running.terms import Terms
 from benchmark.store.store import Store
-from benchmark.tune import TuneOptions, tune_suite
 from benchmark.tuning.result import result_path
 from benchmark.tuning.search_plan import Wish, plan_tuning
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from benchmark.commands.listing import listing
 from benchmark.errors import UserError
-from benchmark.listing import listing
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial

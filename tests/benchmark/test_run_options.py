@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from benchmark.commands.listing import list_runs
 from benchmark.errors import UserError
-from benchmark.listing import list_runs
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.running.run import Options, run_suite

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmark.commands.sample import find_model, tile, write_samples
 from benchmark.errors import UserError
-from benchmark.sample import find_model, tile, write_samples
 from benchmark.store.store import Store
 from pcvq2 import PCVQ2, PCVQ2Config, PriorConfig, VQVAE2Config
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from benchmark.commands.preview import draw_views
 from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
-from benchmark.preview import draw_views
 from benchmark.running.one_trial import attempt_trial
 from benchmark.running.progress import codes_group
 from benchmark.store.store import Store

@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from benchmark.commands.tune import TuneOptions, tune_suite
 from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.store.store import Record, Store
 from benchmark.trial.record import heading
-from benchmark.tune import TuneOptions, tune_suite
 from benchmark.tuning.result import conclusion, difference, entry_of, entry_yaml, ranked
 from benchmark.tuning.rounds import Candidate, Rounds
 from benchmark.tuning.sampler import ask_and_tell, random_trials

@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 
 from benchmark.cli import main
+from benchmark.commands.preview import _schedule, draw_views, write_preview
 from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.strategy_choice import StrategyChoice
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
-from benchmark.preview import _schedule, draw_views, write_preview
 from benchmark.report.contact_sheet import load_views
 from benchmark.running.one_trial import attempt_trial
 from benchmark.store.store import Store
