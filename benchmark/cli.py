@@ -178,8 +178,8 @@ def report(
     screen = console(wide=True)
     if other:
         from benchmark.naming import file_stems
-        from benchmark.report.two_runs import compare_runs
-        from benchmark.report.two_runs_page import print_two_runs, write_two_runs
+        from benchmark.report.two_runs.compare import compare_runs
+        from benchmark.report.two_runs.page import print_two_runs, write_two_runs
 
         compared = compare_runs(suite, other)
         print_two_runs(compared, screen)
@@ -207,10 +207,10 @@ def power(
     runs: Runs = Path("runs"),
 ) -> None:
     """Say how many seeds it takes to find an effect of a size."""
-    from benchmark.report.loading import load_suite
-    from benchmark.report.power import needs, print_needs
-    from benchmark.report.protocol import refuse_mixed_protocols
-    from benchmark.report.statistics import compare
+    from benchmark.report.comparing.comparison import compare
+    from benchmark.report.comparing.power import needs, print_needs
+    from benchmark.report.reading.loading import load_suite
+    from benchmark.report.reading.protocol import refuse_mixed_protocols
     from benchmark.store.store import Store
 
     records = load_suite(Store(runs).find_manifest(suite_name(suite)), runs)

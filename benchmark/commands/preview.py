@@ -17,9 +17,9 @@ from benchmark.planning.plan import plan_trials
 from benchmark.planning.seeds import seed_for, subset_seed
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
-from benchmark.report.contact_sheet import SeenViews, contact_sheet
-from benchmark.report.schedule_figure import Schedule, schedule_figure
-from benchmark.report.style import rendered, styled
+from benchmark.report.figures.schedule import Schedule, schedule_figure
+from benchmark.report.figures.style import rendered, styled
+from benchmark.report.figures.views import SeenViews, contact_sheet
 from benchmark.trial.views import POINTS, SHOWN, Views, kept_steps
 from pcvq2.trainer.whole_file import write_whole
 from strategies import Strategy

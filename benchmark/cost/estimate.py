@@ -1,6 +1,6 @@
 """What a suite costs: hours and disk, from the measured cost of a few steps (no torch, no Ray).
 
-`benchmark.cost.measure` measures, this file multiplies. Left out, because a probe cannot know them: waiting for
+measure.py measures, this file multiplies. Left out, because a probe cannot know them: waiting for
 other trials of the machine, torch.compile's first minutes, the training of extractor `classifier`, and
 packing.
 """

@@ -47,7 +47,7 @@ def _sourced(value: Any) -> Any:
 
 
 def _spaced(value: Any) -> Any:
-    """Take a space by its name or written out; what its numbers may be is `benchmark.planning.augmentation_space`'s to say."""
+    """Take a space by its name or written out; its numbers are augmentation_space.py's to check."""
     if not isinstance(value, str | dict):
         raise PydanticCustomError("space", "a name or operations are expected, e.g. mild or {rotation: 10}")
     return value

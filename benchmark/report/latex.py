@@ -5,18 +5,18 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from benchmark.report.formatting import (
+from benchmark.report.comparing.comparison import Cell, Comparison
+from benchmark.report.comparing.leaders import supported_best
+from benchmark.report.comparing.significance import contrasts
+from benchmark.report.reading.protocol import features_phrase, few_samples, protocol_record
+from benchmark.report.reading.scores import HEADLINE, score
+from benchmark.report.words.formatting import (
     decimals_for,
     decimals_of_differences,
     interval,
     mean_and_half_width,
     spread,
 )
-from benchmark.report.leaders import supported_best
-from benchmark.report.scores import HEADLINE, score
-from benchmark.report.significance import contrasts
-from benchmark.report.statistics import Cell, Comparison
-from benchmark.report.tables import features_phrase, few_samples, protocol_record
 
 _MOST_ROWS = 40  # of a table that has to fit on a page
 _SPECIAL = {

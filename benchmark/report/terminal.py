@@ -10,10 +10,16 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.report.formatting import decimals_for, decimals_of_differences, interval, number, shortened
-from benchmark.report.scores import HEADLINE
-from benchmark.report.statistics import Cell, Comparison
-from benchmark.report.tables import features_phrase, few_samples, protocol_record
+from benchmark.report.comparing.comparison import Cell, Comparison
+from benchmark.report.reading.protocol import features_phrase, few_samples, protocol_record
+from benchmark.report.reading.scores import HEADLINE
+from benchmark.report.words.formatting import (
+    decimals_for,
+    decimals_of_differences,
+    interval,
+    number,
+    shortened,
+)
 
 if TYPE_CHECKING:
     from benchmark.report.writing import ReportSummary

@@ -11,26 +11,26 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from benchmark.naming import file_stems
-from benchmark.report.budget_figure import budget_figure
-from benchmark.report.contact_sheet import contact_sheet, seen_views
-from benchmark.report.crosstalk_figure import crosstalk_figure
-from benchmark.report.fonts import glyphs_remark
+from benchmark.report.comparing.comparison import Comparison, compare
+from benchmark.report.comparing.variance_split import has_repeats
+from benchmark.report.figures.budgets import budget_figure
+from benchmark.report.figures.crosstalk import crosstalk_figure
+from benchmark.report.figures.fonts import glyphs_remark
+from benchmark.report.figures.leakage import leakage_figure
+from benchmark.report.figures.rendering import rendering
+from benchmark.report.figures.samples import grid_images, sample_figure
+from benchmark.report.figures.style import styled
+from benchmark.report.figures.training import learning_figure, strength_figure
+from benchmark.report.figures.views import contact_sheet, seen_views
 from benchmark.report.latex import latex_text
-from benchmark.report.leakage_figure import leakage_figure
-from benchmark.report.loading import load_suite
 from benchmark.report.page import page_text
 from benchmark.report.page.sample_strips import Block, sample_block
-from benchmark.report.protocol import refuse_mixed_protocols
-from benchmark.report.readme import Caption, readme_text
-from benchmark.report.record_table import parquet_bytes
-from benchmark.report.rendering import rendering
-from benchmark.report.sample_grid import grid_images, sample_figure
-from benchmark.report.statistics import Comparison, compare
-from benchmark.report.style import styled
-from benchmark.report.tables import csv_text
-from benchmark.report.training_figures import learning_figure, strength_figure
-from benchmark.report.variance_section import variance_csv
-from benchmark.report.variance_split import has_repeats
+from benchmark.report.reading.loading import load_suite
+from benchmark.report.reading.protocol import refuse_mixed_protocols
+from benchmark.report.reading.record_table import parquet_bytes
+from benchmark.report.words.readme import Caption, readme_text
+from benchmark.report.words.tables import csv_text
+from benchmark.report.words.variance import variance_csv
 from pcvq2.trainer.whole_file import write_whole
 
 

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from benchmark.errors import UserError
-from benchmark.report.loading import load_suite
-from benchmark.report.protocol import refuse_mixed_protocols
-from benchmark.report.readme import readme_text
-from benchmark.report.statistics import Comparison, compare
-from benchmark.report.tables import csv_text
+from benchmark.report.comparing.comparison import Comparison, compare
+from benchmark.report.reading.loading import load_suite
+from benchmark.report.reading.protocol import refuse_mixed_protocols
+from benchmark.report.words.readme import readme_text
+from benchmark.report.words.tables import csv_text
 
 Record = dict[str, Any]
 Change = Callable[[Record], Record | None]

@@ -22,8 +22,8 @@ from benchmark.planning.only import only
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.report import write_report
-from benchmark.report.fonts import families_for, glyphs_remark
-from benchmark.report.style import styled
+from benchmark.report.figures.fonts import families_for, glyphs_remark
+from benchmark.report.figures.style import styled
 
 ROOT = Path(__file__).parents[2]
 LABELS = ["[v2] bold[/bold]", "tv :tv: a,b=c", "猫 é ☃", "-x [red]"]

@@ -11,10 +11,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from benchmark.report.comparing.comparison import Comparison, compare
 from benchmark.report.latex import escaped, latex_text
-from benchmark.report.loading import load_suite
-from benchmark.report.record_table import parquet_bytes
-from benchmark.report.statistics import Comparison, compare
+from benchmark.report.reading.loading import load_suite
+from benchmark.report.reading.record_table import parquet_bytes
 
 
 def published(runs: Path) -> Comparison:

@@ -14,13 +14,13 @@ from matplotlib.patches import Rectangle
 from benchmark.data.shape_reading import impossible_shares, read_figures
 from benchmark.data.shapes import draw_figures, paint
 from benchmark.report import write_report
-from benchmark.report.contact_sheet import load_views, seen_views
-from benchmark.report.crosstalk_figure import crosstalk_figure
-from benchmark.report.leak_section import leak_lines
-from benchmark.report.leakage_figure import leakage_figure, leaking_operations
-from benchmark.report.loading import load_suite
-from benchmark.report.scores import SCORES, plugin_keys
-from benchmark.report.statistics import compare
+from benchmark.report.comparing.comparison import compare
+from benchmark.report.figures.crosstalk import crosstalk_figure
+from benchmark.report.figures.leakage import leakage_figure, leaking_operations
+from benchmark.report.figures.views import load_views, seen_views
+from benchmark.report.reading.loading import load_suite
+from benchmark.report.reading.scores import SCORES, plugin_keys
+from benchmark.report.words.leakage import leak_lines
 
 LEAK = {"none": 0.1, "constant": 0.9}
 

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from benchmark.report import write_report
-from benchmark.report.two_runs import compare_runs
-from benchmark.report.two_runs_page import write_two_runs
+from benchmark.report.two_runs.compare import compare_runs
+from benchmark.report.two_runs.page import write_two_runs
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PAGE_BYTES = 5 * 2**20

@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 
 from benchmark.cli import app
 from benchmark.errors import UserError
-from benchmark.report import calibration
-from benchmark.report.calibration_page import read_seeds, readme_text
-from benchmark.report.loading import load_suite
-from benchmark.report.power import Need, needs, power_of, print_needs, seeds_needed
-from benchmark.report.statistics import Comparison, compare
+from benchmark.report.calibration import measure as calibration
+from benchmark.report.calibration.page import read_seeds, readme_text
+from benchmark.report.comparing.comparison import Comparison, compare
+from benchmark.report.comparing.power import Need, needs, power_of, print_needs, seeds_needed
+from benchmark.report.reading.loading import load_suite
 
 CALIBRATION = Path(__file__).parents[2] / "reports" / "calibration"
 

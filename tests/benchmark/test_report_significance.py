@@ -10,8 +10,8 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as some
 
-from benchmark.report.resampling import bca_interval, bootstrap_interval, bootstrap_t_interval
-from benchmark.report.significance import _ranks, holm, least_p, seeds_for_level, sign_flip_p
+from benchmark.report.comparing.resampling import bca_interval, bootstrap_interval, bootstrap_t_interval
+from benchmark.report.comparing.significance import _ranks, holm, least_p, seeds_for_level, sign_flip_p
 
 NUMBERS = some.lists(some.floats(-100, 100, allow_subnormal=False), min_size=1, max_size=9)
 

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from benchmark.report.formatting import (
+from benchmark.report.comparing.comparison import Estimate, by_seed, compare, estimate, paired_difference
+from benchmark.report.reading.loading import load_suite
+from benchmark.report.reading.scores import numeric_keys, plugin_keys
+from benchmark.report.words.formatting import (
     decimals_for,
     decimals_of_differences,
     difference_phrase,
@@ -21,9 +24,6 @@ from benchmark.report.formatting import (
     shortened,
     spread,
 )
-from benchmark.report.loading import load_suite
-from benchmark.report.scores import numeric_keys, plugin_keys
-from benchmark.report.statistics import Estimate, by_seed, compare, estimate, paired_difference
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 20])

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from benchmark.report import write_report
-from benchmark.report.loading import load_suite
-from benchmark.report.tuned import tuning_lines, tuning_of
+from benchmark.report.reading.loading import load_suite
+from benchmark.report.words.tuned import tuning_lines, tuning_of
 
 NOTE = {"trials": 10, "seeds": [1000], "budget": 300, "dataset": "digits"}
 

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from benchmark.cli import app
 from benchmark.errors import UserError
-from benchmark.report.two_runs import compare_runs
-from benchmark.report.two_runs_text import two_runs_text
+from benchmark.report.two_runs.compare import compare_runs
+from benchmark.report.two_runs.text import two_runs_text
 
 
 @pytest.fixture

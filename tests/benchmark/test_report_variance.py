@@ -14,10 +14,10 @@ import pytest
 from scipy.optimize import minimize
 
 from benchmark.report import write_report
-from benchmark.report.loading import load_suite
-from benchmark.report.nested_variance import Place, mean_squares, pooled
-from benchmark.report.statistics import compare
-from benchmark.report.variance_split import Split, best_samplings, costs, options, splits
+from benchmark.report.comparing.comparison import compare
+from benchmark.report.comparing.nested_variance import Place, mean_squares, pooled
+from benchmark.report.comparing.variance_split import Split, best_samplings, costs, options, splits
+from benchmark.report.reading.loading import load_suite
 
 HAND_WORKED = {(0, 0): [1, 3], (0, 1): [5, 7], (1, 0): [9, 11], (1, 1): [13, 15]}
 

@@ -13,11 +13,19 @@ import pytest
 from made_records import Record, compared, failing, only, rows_of, write_suite
 from rich.console import Console
 
-from benchmark.report import ReportSummary, print_table, rendering, sample_grid, write_report
-from benchmark.report.budget_figure import budget_figure
-from benchmark.report.readme import readme_text
-from benchmark.report.style import drawn_budgets, rendered, rows_phrase, strategy_styles, styled
-from benchmark.report.tables import csv_text
+from benchmark.report import ReportSummary, print_table, write_report
+from benchmark.report.figures import rendering
+from benchmark.report.figures import samples as sample_grid
+from benchmark.report.figures.budgets import budget_figure
+from benchmark.report.figures.style import (
+    drawn_budgets,
+    rendered,
+    rows_phrase,
+    strategy_styles,
+    styled,
+)
+from benchmark.report.words.readme import readme_text
+from benchmark.report.words.tables import csv_text
 
 
 @pytest.fixture(scope="module")

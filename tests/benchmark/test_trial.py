@@ -15,7 +15,7 @@ from benchmark.planning.plan import plan_trials
 from benchmark.planning.seeds import seed_for
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
-from benchmark.report.scores import numeric_keys, plugin_keys
+from benchmark.report.reading.scores import numeric_keys, plugin_keys
 from benchmark.running.one_trial import attempt_trial
 from benchmark.store.store import Store
 from benchmark.trial.recipe import run_trial

@@ -17,7 +17,7 @@ from benchmark.planning.plan import plan_trials
 from benchmark.planning.strategy_choice import StrategyChoice
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
-from benchmark.report.contact_sheet import load_views
+from benchmark.report.figures.views import load_views
 from benchmark.running.one_trial import attempt_trial
 from benchmark.store.store import Store
 from benchmark.trial.views import POINTS, SHOWN, Views, kept_steps

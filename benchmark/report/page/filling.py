@@ -10,23 +10,23 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from benchmark.report.efficiency_section import efficiency_lines
-from benchmark.report.findings import findings
-from benchmark.report.leak_section import leak_lines
-from benchmark.report.limits import limit_lines
+from benchmark.report.comparing.comparison import Comparison
+from benchmark.report.figures.style import strategy_styles
 from benchmark.report.page.inlining import figure_markup, prose
 from benchmark.report.page.main_table import main_table
 from benchmark.report.page.sample_strips import Block
-from benchmark.report.paired_section import paired_lines
-from benchmark.report.provenance import (
+from benchmark.report.words.efficiency import efficiency_lines
+from benchmark.report.words.findings import findings
+from benchmark.report.words.leakage import leak_lines
+from benchmark.report.words.limits import limit_lines
+from benchmark.report.words.paired import paired_lines
+from benchmark.report.words.provenance import (
     environment_lines,
     own_settings_lines,
     shared_settings_lines,
     unfinished_lines,
 )
-from benchmark.report.readme import Caption, reproduce_lines, result_lines, status_line
-from benchmark.report.statistics import Comparison
-from benchmark.report.style import strategy_styles
+from benchmark.report.words.readme import Caption, reproduce_lines, result_lines, status_line
 
 _HERE = Path(__file__).parent
 _FILES = (

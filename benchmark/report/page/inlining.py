@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from benchmark.report.readme import Caption
-from benchmark.report.style import GREY, GRID, PALETTE
+from benchmark.report.figures.style import GREY, GRID, PALETTE
+from benchmark.report.words.readme import Caption
 
 _INK = {  # colours of a figure -> the page's, which differ between light and dark
     "#ffffff": "var(--paper)",

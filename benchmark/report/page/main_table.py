@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from benchmark.report.formatting import (
+from benchmark.report.comparing.comparison import Cell, Comparison
+from benchmark.report.comparing.leaders import supported_best
+from benchmark.report.comparing.significance import Contrast, contrasts
+from benchmark.report.reading.scores import HEADLINE, judged_keys, score
+from benchmark.report.words.formatting import (
     decimals_for,
     decimals_of_differences,
     interval,
     mean_and_half_width,
 )
-from benchmark.report.leaders import supported_best
-from benchmark.report.paired_section import p_text
-from benchmark.report.scores import HEADLINE, judged_keys, score
-from benchmark.report.significance import Contrast, contrasts
-from benchmark.report.statistics import Cell, Comparison
+from benchmark.report.words.paired import p_text
 
 _MOST_CELLS = 20_000  # rows times scores that a page carries; beyond, only what strategies are tested in
 

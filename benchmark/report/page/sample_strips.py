@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from benchmark.report.figures.samples import Images
 from benchmark.report.page.inlining import data_uri
-from benchmark.report.sample_grid import Images
 
 _ACROSS, _DOWN, _GAP = 8, 2, 1
 

@@ -1,0 +1,1 @@
+"""Whether the intervals cover what they say."""

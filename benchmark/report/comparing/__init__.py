@@ -1,0 +1,1 @@
+"""Strategies compared: paired differences, intervals, significance, what they are worth in images."""

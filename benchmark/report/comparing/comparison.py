@@ -1,0 +1,204 @@
+"""Compare strategies seed by seed: means, Student-t intervals and paired differences.
+
+Student (1908), *The probable error of a mean*. The unit of analysis is the seed; a pair is two strategies
+under the same (dataset, budget, seed), which share images, initial weights and sampling noise.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from scipy.special import stdtrit  # the quantile of scipy.stats.t, at a tenth of the import time
+
+from benchmark.report.reading.loading import Record, SuiteRecords
+from benchmark.report.reading.scores import number_in, numeric_keys
+
+CONFIDENCE = 0.95
+Rest = ParamSpec("Rest")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Hold a mean over n seeds with its interval; `low` and `high` are NaN when n < 2."""
+
+    n: int = 0
+    mean: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    left_out: int = 0  # paired differences only: planned seeds without a number in both arms
+
+    @property
+    def has_interval(self) -> bool:
+        """Say whether there are two seeds or more."""
+        return self.n >= 2
+
+    @property
+    def half_width(self) -> float:
+        """Return half the interval's width; NaN without an interval."""
+        return (self.high - self.low) / 2
+
+    @property
+    def side_of_zero(self) -> str:
+        """Return where the interval lies: "below", "above", "around" zero, or "unknown" without one."""
+        if not self.has_interval:
+            return "unknown"
+        if self.low <= 0.0 <= self.high:
+            return "around"
+        return "below" if self.high < 0.0 else "above"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Hold one strategy's scores on one dataset at one budget."""
+
+    dataset: str
+    budget: int
+    strategy: str
+    planned: int
+    done: int
+    scores: Mapping[str, Estimate] = field(default_factory=dict)
+    differences: Mapping[str, Estimate] = field(default_factory=dict)  # empty for the baseline itself
+
+    def score(self, key: str) -> Estimate:
+        """Return a score's estimate, with n = 0 where there is no number."""
+        return self.scores.get(key, Estimate())
+
+    def difference(self, key: str) -> Estimate:
+        """Return a score's paired difference to the baseline, with n = 0 where there is none."""
+        return self.differences.get(key, Estimate())
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Hold a suite's records together with everything computed from them."""
+
+    suite: SuiteRecords
+    metrics: tuple[str, ...]
+    cells: tuple[Cell, ...]  # by dataset (the plan's order), budget (ascending), strategy (the plan's order)
+
+    def at(self, dataset: str, budget: int | None = None) -> list[Cell]:
+        """Return the cells of a dataset, of one budget or of all."""
+        return [c for c in self.cells if c.dataset == dataset and budget in (None, c.budget)]
+
+    def between(self, key: str, ours: Cell, theirs: Cell) -> Estimate:
+        """Return the paired difference ours - theirs of two cells with the same dataset and budget."""
+        seeds = {
+            trial.seed
+            for c in (ours, theirs)
+            for trial in self.suite.planned(c.dataset, c.budget, c.strategy)
+        }
+        first, second = (self.numbers(c.dataset, c.budget, c.strategy, key) for c in (ours, theirs))
+        return paired_difference(first, second, seeds)
+
+    def numbers(self, dataset: str, budget: int, strategy: str, key: str) -> dict[int, float]:
+        """Return seed -> number of one cell's score; read once, so not to be changed."""
+        place = (dataset, budget, strategy, key)
+        if place not in self.memory:
+            self.memory[place] = by_seed(self.suite.done(dataset, budget, strategy), key)
+        return self.memory[place]
+
+    @cached_property
+    def memory(self) -> dict[tuple[Hashable, ...], Any]:
+        """Hold what was computed from these records, by what it is."""
+        return {}
+
+
+def remembered(
+    compute: Callable[Concatenate[Comparison, Rest], Result],
+) -> Callable[Concatenate[Comparison, Rest], Result]:
+    """Compute something from a comparison once, however many pages and tables ask for it."""
+
+    @functools.wraps(compute)
+    def once(comparison: Comparison, /, *rest: Rest.args, **named: Rest.kwargs) -> Result:
+        place = (compute.__module__, compute.__qualname__, *rest, *named.items())
+        if place not in comparison.memory:
+            comparison.memory[place] = compute(comparison, *rest, **named)
+        result: Result = comparison.memory[place]
+        return result
+
+    return once
+
+
+def estimate(values: Iterable[float]) -> Estimate:
+    """Return the mean and the 95 % Student-t interval of values, whatever their order."""
+    values = sorted(values)  # a fixed order of summation
+    n = len(values)
+    if n == 0:
+        return Estimate()
+    mean = math.fsum(values) / n
+    if n == 1:
+        return Estimate(1, mean)
+    variance = math.fsum((value - mean) ** 2 for value in values) / (n - 1)
+    half = float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) * math.sqrt(variance / n)
+    return Estimate(n, mean, mean - half, mean + half)
+
+
+def paired_difference(
+    ours: Mapping[int, float], theirs: Mapping[int, float], planned: Collection[int] = ()
+) -> Estimate:
+    """Return the estimate of ours - theirs over the seeds both have.
+
+    A seed that one arm lacks is dropped from both and counted in `left_out`, together with planned seeds
+    that neither has.
+    """
+    shared = ours.keys() & theirs.keys()
+    every = ours.keys() | theirs.keys() | set(planned)
+    found = estimate(ours[seed] - theirs[seed] for seed in shared)
+    return Estimate(found.n, found.mean, found.low, found.high, left_out=len(every) - len(shared))
+
+
+def by_seed(records: Mapping[int, Record], key: str) -> dict[int, float]:
+    """Return seed -> number, leaving out seeds whose record has none."""
+    numbers = {seed: number_in(record, key) for seed, record in records.items()}
+    return {seed: number for seed, number in numbers.items() if number is not None}
+
+
+def compare(suite: SuiteRecords) -> Comparison:
+    """Compute every estimate and every paired difference of a suite."""
+    metrics = numeric_keys(suite.records.values())
+    read: dict[tuple[Hashable, ...], dict[int, float]] = {
+        (dataset, budget, strategy, key): by_seed(records, key)
+        for dataset in suite.datasets
+        for budget in suite.budgets(dataset)
+        for strategy in suite.strategies
+        for records in [suite.done(dataset, budget, strategy)]
+        for key in metrics
+    }
+    cells = tuple(
+        _cell(suite, metrics, read, (dataset, budget, strategy))
+        for dataset in suite.datasets
+        for budget in suite.budgets(dataset)
+        for strategy in suite.strategies
+        if suite.planned(dataset, budget, strategy)
+    )
+    comparison = Comparison(suite, metrics, cells)
+    comparison.memory.update(read)  # what Comparison.numbers would read again
+    return comparison
+
+
+def _cell(
+    suite: SuiteRecords,
+    metrics: tuple[str, ...],
+    read: Mapping[tuple[Hashable, ...], Mapping[int, float]],
+    place: tuple[str, int, str],
+) -> Cell:
+    dataset, budget, strategy = place
+    planned = suite.planned(*place)
+    done = suite.done(*place)
+    scores = {key: estimate(read[*place, key].values()) for key in metrics}
+    differences: dict[str, Estimate] = {}
+    if suite.baseline is not None and strategy != suite.baseline:
+        seeds = {trial.seed for trial in planned + suite.planned(dataset, budget, suite.baseline)}
+        differences = {
+            key: paired_difference(
+                read[*place, key], read.get((dataset, budget, suite.baseline, key), {}), seeds
+            )
+            for key in metrics
+        }
+    return Cell(dataset, budget, strategy, len(planned), len(done), scores, differences)

@@ -1,0 +1,1 @@
+"""Manifest and records in, one suite's records out."""

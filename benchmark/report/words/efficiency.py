@@ -1,0 +1,119 @@
+"""Say what a strategy is worth in images, in sentences a paper can print and in a table."""
+
+from __future__ import annotations
+
+import math
+
+from benchmark.report.comparing.comparison import Comparison, remembered
+from benchmark.report.comparing.data_efficiency import (
+    Equivalent,
+    GapClosed,
+    equivalents,
+    flat_stretches,
+    gaps_closed,
+)
+from benchmark.report.reading.scores import HEADLINE, score
+from benchmark.report.words.tables import Column, markdown
+
+
+@remembered
+def efficiency_lines(comparison: Comparison, key: str = HEADLINE) -> list[str]:
+    """Return the Markdown lines of the section; a sentence on why, where one budget allows none."""
+    found = equivalents(comparison, key)
+    if not found:
+        return ["No equivalent sample size: it takes two budgets or more with the baseline's score at both."]
+    return [
+        *efficiency_notes(comparison, key),
+        "",
+        *markdown(efficiency_columns(comparison, found, gaps_closed(comparison, key))),
+    ]
+
+
+def efficiency_notes(comparison: Comparison, key: str) -> list[str]:
+    """Say how to read the columns and where nothing is said."""
+    baseline = comparison.suite.baseline
+    flat = [
+        f"`{baseline}` is no better at {far} than at {near} images of {dataset}: equivalents between the two "
+        "rest on a flat curve."
+        for dataset, near, far in flat_stretches(comparison, key)
+    ]
+    return [
+        f"Equal to: the fewest images at which `{baseline}` has the same mean {score(key).title}, on a "
+        "straight line in log(images) between the budgets measured. [ ]: 95 % set of images at which a "
+        "paired t-test cannot tell the two apart. ≥ and ≤ mark the largest and the smallest budget: "
+        f"nothing is said beyond them. Gap closed: share of the way from `{baseline}` at these images to "
+        f"`{baseline}` at the largest budget (more than 100 % is past "
+        f"it).{''.join(f' {sentence}' for sentence in flat)}"
+    ]
+
+
+def efficiency_columns(
+    comparison: Comparison, found: list[Equivalent], gaps: list[GapClosed]
+) -> list[Column]:
+    """Return one row per strategy and budget."""
+    several = len(comparison.suite.datasets) > 1
+    closed = {(gap.dataset, gap.budget, gap.strategy): gap for gap in gaps}
+    lead: list[Column] = [("dataset", [e.dataset for e in found])] if several else []
+    baseline = comparison.suite.baseline
+    return [
+        *lead,
+        ("images", [str(e.budget) for e in found]),
+        ("strategy", [f"`{e.strategy}`" for e in found]),
+        (f"equal to `{baseline}` at", [images_phrase(e) for e in found]),
+        ("pairs", [str(e.n) for e in found]),
+        ("gap closed", [gap_phrase(closed.get((e.dataset, e.budget, e.strategy))) for e in found]),
+    ]
+
+
+def equivalent_sentences(found: list[Equivalent], baseline: str | None) -> list[str]:
+    """Return a sentence for each equivalent that lies inside the budgets or beyond the largest one."""
+    several = len({e.dataset for e in found}) > 1
+    sentences = []
+    for e in found:
+        where = f" on {e.dataset}" if several else ""
+        if not e.is_before:
+            verb = "does better than" if e.is_beyond else "equals"
+            at = f"any budget measured, up to {_count(e.images)}" if e.is_beyond else images_phrase(e)
+            tail = f" {_interval(e)}" if e.is_beyond else ""
+            sentences.append(
+                f"`{e.strategy}` at {e.budget} images{where} {verb} `{baseline}` at {at}{tail} (n = {e.n})."
+            )
+    return sentences
+
+
+def images_phrase(found: Equivalent) -> str:
+    """Format an equivalent sample size with its interval."""
+    images = _count(found.images)
+    if found.is_beyond:
+        images = f"≥ {images}"
+    if found.is_before:
+        images = f"≤ {images}"
+    return f"{images} {_interval(found)}".rstrip()
+
+
+def gap_phrase(found: GapClosed | None) -> str:
+    """Format the share of a gap with its interval, or say why there is none."""
+    if found is None:
+        return "–"
+    if math.isnan(found.share):
+        return f"– ({found.reason})"
+    share = _percent(found.share)
+    if math.isnan(found.low):
+        return f"{share} (no interval: {found.reason})"
+    return f"{share} [{_percent(found.low)}, {_percent(found.high)}]"
+
+
+def _interval(found: Equivalent) -> str:
+    if math.isnan(found.low):
+        return "(one seed, no interval)"
+    low = f"≤ {_count(found.low)}" if found.open_below else _count(found.low)
+    high = f"≥ {_count(found.high)}" if found.open_above else _count(found.high)
+    return f"[{low}, {high}]"
+
+
+def _count(images: float) -> str:
+    return f"{images:.0f}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %".replace("-", "−")
