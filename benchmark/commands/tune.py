@@ -17,10 +17,10 @@ from benchmark.errors import UserError
 from benchmark.planning.suite import Suite, load_suite
 from benchmark.running.cluster.fanout import Fanout
 from benchmark.running.cluster.ray_folder import place_for_ray
-from benchmark.running.namesakes import refuse_namesake
 from benchmark.running.preflight import preflight
 from benchmark.running.serial import Serial
 from benchmark.running.terms import Terms, on_the_suites_shares
+from benchmark.store.namesakes import refuse_namesake
 from benchmark.store.store import Record, Store
 from benchmark.tuning.result import ranked, result_path, rows, summary
 from benchmark.tuning.rounds import Rounds

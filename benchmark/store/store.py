@@ -13,7 +13,7 @@ import filelock
 
 from benchmark.errors import UserError
 from benchmark.naming import suite_name
-from benchmark.running.namesakes import refuse_namesake
+from benchmark.store.namesakes import refuse_namesake
 from benchmark.store.storable import storable
 from pcvq2.trainer.scratch import sweep
 from pcvq2.trainer.whole_file import write_whole

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from kornia.filters import gaussian_blur2d
@@ -12,7 +13,9 @@ from torch import Tensor
 
 from strategies.augmentation.catalogue import OPERATIONS
 from strategies.augmentation.draws import Draws
-from strategies.augmentation.space import AugmentationSpace
+
+if TYPE_CHECKING:
+    from strategies.augmentation.space import AugmentationSpace
 
 GREY = 0.5  # the 0 of sources whose pixels lie in [-1, 1]
 _WARPS = tuple(name for name, operation in OPERATIONS.items() if operation.warps)

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from strategies.augmentation.space import AugmentationSpace
 from strategies.contract.tunable import Tunable, Value
 
 if TYPE_CHECKING:  # a schedule is plain Python: listing strategies must not cost an import of torch
     from torch import Tensor
+
+    from strategies.augmentation.space import AugmentationSpace
 
 STAGES = ("codes", "prior")
 

@@ -14,7 +14,6 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-import strategies
 from strategies.contract.base import Strategy
 from strategies.contract.imports import combined, sources_of
 from strategies.contract.plugin import Plugin
@@ -53,7 +52,7 @@ def known_strategies() -> dict[str, type[Strategy]]:
 def registered() -> dict[str, Registered]:
     """Return what every name stands for; looked up once a process, `registered.cache_clear()` forgets it."""
     found: dict[str, Registered] = {}
-    for info in pkgutil.iter_modules(strategies.__path__):
+    for info in pkgutil.iter_modules([str(Path(__file__).parents[1])]):
         if not info.ispkg and info.name not in _NOT_STRATEGIES:
             for name, entry in _of_file(f"strategies.{info.name}", info.name):
                 found.setdefault(name, entry)

@@ -21,7 +21,7 @@ from benchmark.report.comparing.comparison import Comparison, compare
 from benchmark.report.comparing.power import Need, needs, power_of, print_needs, seeds_needed
 from benchmark.report.reading.loading import load_suite
 
-CALIBRATION = Path(__file__).parents[2] / "reports" / "calibration"
+CALIBRATION = Path(__file__).parents[3] / "reports" / "calibration"
 
 
 def published(runs: Path) -> Comparison:

@@ -15,7 +15,7 @@ from benchmark.data import DatasetSpec, budget_indices, load_dataset
 from benchmark.errors import UserError
 
 CATS = Path(
-    os.environ.get("BENCH_TEST_CATS", Path(__file__).parents[3] / "shared" / "data" / "cifar10_cats.zip")
+    os.environ.get("BENCH_TEST_CATS", Path(__file__).parents[4] / "shared" / "data" / "cifar10_cats.zip")
 )
 
 

@@ -35,7 +35,7 @@ from benchmark.planning.suite import load_suite
 from benchmark.store.store import Store
 from benchmark.trial.recipe import run_trial
 
-SUITES = Path(__file__).parents[2] / "suites"
+SUITES = Path(__file__).parents[3] / "suites"
 PROBE = Probe(
     device="a test",
     synthetic=True,

@@ -232,7 +232,7 @@ def test_validation_images_come_out_of_the_budget(tmp_path: Path, suite_text: st
 
 
 @pytest.mark.parametrize(
-    "path", sorted((Path(__file__).parents[2] / "suites").glob("*.yaml")), ids=lambda p: p.stem
+    "path", sorted((Path(__file__).parents[3] / "suites").glob("*.yaml")), ids=lambda p: p.stem
 )
 def test_the_suites_that_come_along_are_valid(path: Path) -> None:
     """With stand-ins for data sets that are not here, so that all of them are checked everywhere."""

@@ -21,7 +21,7 @@ from benchmark.selftest.codebooks import check_codebooks
 from benchmark.selftest.planting import FAULTS, pixelated, plant
 from pcvq2.vqvae2 import VQVAE2
 
-CATS = Path(__file__).parents[3] / "shared" / "data" / "cifar10_cats.zip"
+CATS = Path(__file__).parents[4] / "shared" / "data" / "cifar10_cats.zip"
 CASES = {
     "identical",
     "disjoint halves",

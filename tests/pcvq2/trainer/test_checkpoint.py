@@ -215,7 +215,7 @@ def test_sigkill_at_random_moments_changes_nothing(tmp_path: Path) -> None:
         "CUDA_VISIBLE_DEVICES": "",
     }  # autograd's device threads do not survive a fork
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2], env=environment
+        command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[3], env=environment
     )
     # nothing on stderr: no checkpoint was refused, so every one found was whole
     assert (done.stdout, done.stderr) == ("1 left 0\n2 left 0\nall the same\n", "")

@@ -25,7 +25,7 @@ from benchmark.report import write_report
 from benchmark.report.figures.fonts import families_for, glyphs_remark
 from benchmark.report.figures.style import styled
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LABELS = ["[v2] bold[/bold]", "tv :tv: a,b=c", "猫 é ☃", "-x [red]"]
 
 
