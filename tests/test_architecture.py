@@ -47,7 +47,10 @@ def test_arrows_point_one_way(package: str) -> None:
         assert used <= ALLOWED[package], f"{path} imports {used - ALLOWED[package]}"
 
 
-LENT = {"ray": {"fanout.py"}, "optuna": {"sampler.py"}}
+LENT = {
+    "ray": {"benchmark/running/cluster/fanout.py"},
+    "optuna": {"benchmark/tuning/sampler.py"},
+}
 
 
 @pytest.mark.parametrize("library", LENT)
@@ -56,9 +59,95 @@ def test_only_the_engine_imports_ray_and_only_the_sampler_optuna_inside_function
         for path in (ROOT / package).rglob("*.py"):
             for name, inside in imports(path):
                 if name == library:
-                    assert path.parent == ROOT / "benchmark", path
-                    assert path.name in LENT[library], path
+                    assert str(path.relative_to(ROOT)) in LENT[library], path
                     assert inside, f"{path}: {library} must be imported where it is needed"
+
+
+# Rooms, the ground first: a file imports its own room and what lies below; never what lies above.
+FLOORS = (
+    ("benchmark.errors", "benchmark.naming", "benchmark.screen", "benchmark.cores", "benchmark.pulse"),
+    ("benchmark.store", "benchmark.data", "benchmark.metrics", "benchmark.families"),
+    ("benchmark.planning", "benchmark.report", "benchmark.selftest"),
+    ("benchmark.tuning", "benchmark.trial"),
+    ("benchmark.cost",),
+    ("benchmark.running",),
+    ("benchmark.commands",),
+    ("benchmark.cli",),
+)
+LONGEST_CHAIN = 16  # files, the last one imports nothing of ours
+
+
+def modules() -> dict[str, Path]:
+    """Return every module of the three packages and its file."""
+    found = {}
+    for package in ALLOWED:
+        for path in (ROOT / package).rglob("*.py"):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imported(module: str, known: dict[str, Path]) -> set[str]:
+    """Return the modules of ours that a file imports, inside functions too, but for types alone."""
+    tree = ast.parse(known[module].read_text())
+    types_only = {
+        id(node)
+        for branch in ast.walk(tree)
+        if isinstance(branch, ast.If) and "TYPE_CHECKING" in ast.unparse(branch.test)
+        for node in ast.walk(branch)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and id(node) not in types_only:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in known else str(node.module) for name in names}
+    return (found & set(known)) - {module}
+
+
+def floor_of(module: str) -> int | None:
+    """Return the number of a module's floor; None outside the harness."""
+    rooms = [i for i, floor in enumerate(FLOORS) for room in floor if f"{module}.".startswith(f"{room}.")]
+    return rooms[0] if rooms else None
+
+
+def test_no_arrow_between_rooms_points_up() -> None:
+    known = modules()
+    for module in known:
+        own = floor_of(module)
+        for other in imported(module, known):
+            above = floor_of(other)
+            if own is not None and above is not None:
+                assert above <= own, f"{module} imports {other}, which lies above it"
+
+
+def test_every_module_of_the_harness_has_a_floor() -> None:
+    assert [m for m in modules() if m.startswith("benchmark.") and floor_of(m) is None] == []
+
+
+def test_rooms_of_one_floor_do_not_import_each_other_both_ways() -> None:
+    known, arrows = modules(), set()
+    for module in known:
+        for other in imported(module, known):
+            rooms = tuple(".".join(name.split(".")[:2]) for name in (module, other))
+            if rooms[0] != rooms[1] and floor_of(module) == floor_of(other) is not None:
+                arrows.add(rooms)
+    assert not {(one, other) for one, other in arrows if (other, one) in arrows}
+
+
+def test_imports_make_no_circle_and_no_long_chain() -> None:
+    known = modules()
+    graph = {module: imported(module, known) for module in known}
+    chains: dict[str, list[str]] = {}
+
+    def chain(module: str, above: tuple[str, ...] = ()) -> list[str]:
+        assert module not in above, f"a circle: {' > '.join((*above, module))}"
+        if module not in chains:
+            below = [chain(other, (*above, module)) for other in graph[module]]
+            chains[module] = [module, *max(below, key=len, default=[])]
+        return chains[module]
+
+    longest = max((chain(module) for module in graph), key=len)
+    assert len(longest) <= LONGEST_CHAIN, " > ".join(longest)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
+from benchmark.planning.work import codes_group
 from benchmark.running.one_trial import attempt_trial
-from benchmark.running.progress import codes_group
 from benchmark.store.store import Store
 from benchmark.trial.extractor_of import check_extractor
 from strategies.contract import registry

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_cluster import TOKEN, Node, address_here, answers, can_hide_folders, free_port, records
+from nodes import TOKEN, Node, address_here, answers, can_hide_folders, free_port, records
 
 STRATEGY = """\
 from strategies import Strategy

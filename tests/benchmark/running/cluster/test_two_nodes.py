@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import json
 import os
-import shutil
-import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import ray
+from nodes import TOKEN, Node, address_here, answers, can_hide_folders, free_port, records
 from PIL import Image
 from rich.console import Console
 
@@ -27,8 +20,6 @@ from benchmark.running.run import Options, run_suite
 from benchmark.running.terms import Terms
 from benchmark.store.store import Store
 
-TOKEN = {"RAY_AUTH_TOKEN": "0123456789abcdef" * 4}  # Ray asks for one where one exists
-RAY = str(Path(sys.executable).with_name("ray"))
 SLOW = """\
 import time
 from strategies import Strategy
@@ -39,64 +30,6 @@ class Slow(Strategy):
         time.sleep(0.3)
         return super().augment(images, context)
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def answers(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((address_here(), port), timeout=1):
-        return True
-    return False
-
-
-def address_here() -> str:
-    """Return the address by which Ray calls this machine."""
-    return str(ray.util.get_node_ip_address())
-
-
-def can_hide_folders() -> bool:
-    done = subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False)
-    return done.returncode == 0
-
-
-class Node:
-    """One raylet (the first with the cluster's head), in a session and with a scratch folder of its own."""
-
-    def __init__(self, folder: Path, arguments: list[str], hidden: Path | None = None) -> None:
-        folder.mkdir()
-        self.scratch = Path(tempfile.mkdtemp(prefix="n"))  # short: Ray's sockets lie in there
-        command = [RAY, "start", "--block", "--num-cpus=1", "--disable-usage-stats", *arguments]
-        if hidden is not None:
-            mount = f"mount -t tmpfs none '{hidden}' && exec \"$@\""
-            command = ["unshare", "-m", "sh", "-c", mount, "sh", *command]
-        environment = os.environ | TOKEN | {"TMPDIR": str(self.scratch), "RAY_AUTH_MODE": "token"}
-        self.output = (folder / "output").open("w")
-        self.process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdout=self.output,
-            stderr=self.output,
-            start_new_session=True,
-        )
-
-    def kill(self) -> None:
-        """Kill the raylet and what watches over it; its workers find out by themselves."""
-        children = subprocess.run(
-            ["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False
-        )
-        for pid in [self.process.pid, *map(int, children.stdout.split())]:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        self.process.wait(timeout=30)
-        self.output.close()
-        shutil.rmtree(self.scratch, ignore_errors=True)
 
 
 @pytest.fixture
@@ -128,16 +61,6 @@ def photographs(folder: Path) -> None:
         image.paste(255 - index, (index % 8, index // 10, index % 8 + 5, index // 10 + 5))
         image.save(content, "PNG")
         (folder / f"{index:02}.png").write_bytes(content.getvalue())
-
-
-def deterministic(record: dict[str, Any]) -> dict[str, Any]:
-    drop = {"finished_at", "codes_shared"}
-    return {k: v for k, v in record.items() if not k.endswith("_seconds") and k not in drop}
-
-
-def records(runs: Path) -> dict[str, dict[str, Any]]:
-    found = [json.loads(path.read_text()) for path in (runs / "records").glob("*.json")]
-    return {record["id"]: deterministic(record) for record in found}
 
 
 def test_a_node_is_killed_in_mid_trial_and_every_record_equals_the_single_machine_one(
