@@ -14,6 +14,7 @@ from benchmark.cli import app
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("benchmark", "pcvq2", "strategies")
+FOLDERS = (*PACKAGES, "suites", "reports")
 # where a section may stand that a hint names: the front page, and the page of each folder that has one
 PAGES = [
     ROOT / "README.md",
