@@ -80,8 +80,8 @@ def test_the_papers_suite_plans_on_prepared_stubs(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("BENCH_DATA", str(tmp_path))
     for name in ("ffhq", "afhqv2-cat"):
         place = Folder(faces(tmp_path / f"raw-{name}", 28, name))
-        split = select(name, place, any_count=True).split
-        pack(place, tmp_path / f"{name}-256", Shape(256), split=split, processes=1)
+        decide = select(name, place, any_count=True).decide
+        pack(place, tmp_path / f"{name}-256", Shape(256), decide=decide, processes=1)
     text = (SUITES / "paper.yaml").read_text()
     assert "budgets: [1000, 5000]" in text
     (tmp_path / "paper.yaml").write_text(text.replace("budgets: [1000, 5000]", "budgets: [10, 20]"))
