@@ -67,6 +67,7 @@ def test_only_the_engine_imports_ray_and_only_the_sampler_optuna_inside_function
 FLOORS = (
     ("benchmark.errors", "benchmark.naming", "benchmark.screen", "benchmark.cores", "benchmark.pulse"),
     ("benchmark.store", "benchmark.data", "benchmark.metrics", "benchmark.families"),
+    ("benchmark.tasks",),
     ("benchmark.planning", "benchmark.report", "benchmark.selftest"),
     ("benchmark.tuning", "benchmark.trial"),
     ("benchmark.cost",),

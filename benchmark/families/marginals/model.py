@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,8 +134,16 @@ class MarginalModel:
         self._check(images, "images")
         return MarginalLedger(self.nats(images) / (math.log(2) * images[0].numel()))
 
-    def sample(self, n: int, *, seed: int = 0, temperature: float = 1.0) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        temperature: float = 1.0,
+        progress: Callable[[int, int], None] = lambda done, of: None,
+    ) -> Tensor:
         """Draw n images: uint8 (n, C, H, W). Temperature 0 takes the likeliest level of every sub-pixel."""
+        progress(0, n)
         table = self.log_probabilities()
         shape = (n, self.config.channels, self.config.size, self.config.size)
         if not temperature:
@@ -144,6 +152,7 @@ class MarginalModel:
         cumulative = torch.softmax(table / temperature, 1).cumsum(1)
         uniforms = torch.rand(len(table), n, dtype=torch.float64, generator=generator).to(self.device)
         levels = torch.searchsorted(cumulative, uniforms * cumulative[:, -1:], right=True)
+        progress(n, n)
         return levels.clamp_max(LEVELS - 1).to(torch.uint8).T.reshape(shape).contiguous()
 
     def reconstruct(self, images: Tensor) -> Tensor | None:

@@ -55,9 +55,9 @@ class _Generous(MarginalModel):
 
 
 class _Careless(MarginalModel):
-    def sample(self, n: int, *, seed: int = 0, temperature: float = 1.0) -> torch.Tensor:
+    def sample(self, n: int, **settings: Any) -> torch.Tensor:
         torch.rand(1)
-        return super().sample(n, seed=seed, temperature=temperature)
+        return super().sample(n, **settings)
 
 
 class _Peeking(MarginalModel):
