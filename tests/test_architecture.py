@@ -74,6 +74,7 @@ FLOORS = (
         "benchmark.fonts",
     ),
     ("benchmark.store", "benchmark.data", "benchmark.metrics", "benchmark.families"),
+    ("benchmark.tasks",),
     ("benchmark.planning", "benchmark.report", "benchmark.selftest"),
     ("benchmark.tuning", "benchmark.trial"),
     ("benchmark.cost",),
