@@ -209,11 +209,11 @@ def power(
     """Say how many seeds it takes to find an effect of a size."""
     from benchmark.report.comparing.comparison import compare
     from benchmark.report.comparing.power import needs, print_needs
-    from benchmark.report.reading.loading import load_suite
+    from benchmark.report.reading.loading import load_records
     from benchmark.report.reading.protocol import refuse_mixed_protocols
     from benchmark.store.store import Store
 
-    records = load_suite(Store(runs).find_manifest(suite_name(suite)), runs)
+    records = load_records(Store(runs).find_manifest(suite_name(suite)), runs)
     refuse_mixed_protocols(records)
     print_needs(needs(compare(records), score, effect, power), score, power, console())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from benchmark.report.comparing.comparison import Cell, Comparison
+from benchmark.report.comparing.comparison import Cell, SuiteComparison
 from benchmark.report.comparing.leaders import supported_best
 from benchmark.report.comparing.significance import contrasts
 from benchmark.report.reading.protocol import features_phrase, few_samples, protocol_record
@@ -43,7 +43,7 @@ _SPECIAL = {
 }
 
 
-def latex_text(comparison: Comparison) -> str:
+def latex_text(comparison: SuiteComparison) -> str:
     """Return table.tex: one table per dataset, more where one would not fit on a page."""
     lines = ["% Written by bench report. Needs \\usepackage{booktabs}; read it in with \\input{table}."]
     for dataset in comparison.suite.datasets:
@@ -63,7 +63,7 @@ def _ascii(letter: str) -> str:
     return unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode() or "?"
 
 
-def _pages(comparison: Comparison, dataset: str) -> list[list[int]]:
+def _pages(comparison: SuiteComparison, dataset: str) -> list[list[int]]:
     pages: list[list[int]] = []
     rows = _MOST_ROWS
     for budget in comparison.suite.budgets(dataset):
@@ -76,7 +76,7 @@ def _pages(comparison: Comparison, dataset: str) -> list[list[int]]:
     return pages
 
 
-def _table(comparison: Comparison, dataset: str, budgets: Sequence[int]) -> list[str]:
+def _table(comparison: SuiteComparison, dataset: str, budgets: Sequence[int]) -> list[str]:
     record = protocol_record(comparison.suite, dataset)
     keys = ["kid", "fid"] if few_samples(record) else ["fid", "kid"]
     keys += ["nearest_training_ratio", "recall"]
@@ -102,7 +102,7 @@ def _table(comparison: Comparison, dataset: str, budgets: Sequence[int]) -> list
     ]
 
 
-def _block(comparison: Comparison, cells: list[Cell], budget: int, keys: list[str]) -> list[str]:
+def _block(comparison: SuiteComparison, cells: list[Cell], budget: int, keys: list[str]) -> list[str]:
     """Return one budget's rows under a line of their own."""
     starred = {
         c.cell.strategy for c in contrasts(comparison, HEADLINE) if c.is_significant and c.cell in cells
@@ -127,7 +127,7 @@ def _block(comparison: Comparison, cells: list[Cell], budget: int, keys: list[st
     return lines
 
 
-def _column(comparison: Comparison, cells: list[Cell], key: str) -> list[str]:
+def _column(comparison: SuiteComparison, cells: list[Cell], key: str) -> list[str]:
     decimals = decimals_for((cell.score(key) for cell in cells), key)
     best = supported_best(comparison, cells, key)
     texts = [escaped(mean_and_half_width(cell.score(key), decimals)) for cell in cells]
@@ -142,7 +142,7 @@ def _heading(key: str) -> str:
     return {"nearest_training_ratio": "near"}.get(key, score(key).title) + arrow
 
 
-def _caption(comparison: Comparison, dataset: str, cells: list[Cell]) -> str:
+def _caption(comparison: SuiteComparison, dataset: str, cells: list[Cell]) -> str:
     record = protocol_record(comparison.suite, dataset)
     sentences = (
         f"{dataset}: means over seeds, n = {spread(cell.done for cell in cells)}, ± half a 95 % Student-t "

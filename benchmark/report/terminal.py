@@ -10,14 +10,14 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.report.comparing.comparison import Cell, Comparison
+from benchmark.report.comparing.comparison import Cell, SuiteComparison
 from benchmark.report.reading.protocol import features_phrase, few_samples, protocol_record
 from benchmark.report.reading.scores import HEADLINE
 from benchmark.report.words.formatting import (
     decimals_for,
     decimals_of_differences,
     interval,
-    number,
+    number_text,
     shortened,
 )
 
@@ -40,7 +40,7 @@ def print_table(summary: ReportSummary, console: Console) -> None:
         console.print("near: median distance of samples to the nearest training image; held-out images = 1.")
 
 
-def _fitting_table(comparison: Comparison, dataset: str, console: Console) -> Table:
+def _fitting_table(comparison: SuiteComparison, dataset: str, console: Console) -> Table:
     """Return the table with as many scores of samples as fit; FID never stands without its company."""
     few = few_samples(protocol_record(comparison.suite, dataset))
     full = list(_SAMPLES) if few else ["fid", "nearest_training_ratio", "kid", "recall"]
@@ -52,7 +52,7 @@ def _fitting_table(comparison: Comparison, dataset: str, console: Console) -> Ta
     return _table(comparison, dataset, [])
 
 
-def _table(comparison: Comparison, dataset: str, keys: list[str]) -> Table:
+def _table(comparison: SuiteComparison, dataset: str, keys: list[str]) -> Table:
     suite = comparison.suite
     record = protocol_record(suite, dataset)
     title = f"{dataset}: bits/dim on held-out images (lower is better); {features_phrase(record)}"
@@ -69,7 +69,7 @@ def _table(comparison: Comparison, dataset: str, keys: list[str]) -> Table:
     return table
 
 
-def _add_budget(table: Table, comparison: Comparison, cells: list[Cell], keys: list[str]) -> None:
+def _add_budget(table: Table, comparison: SuiteComparison, cells: list[Cell], keys: list[str]) -> None:
     decimals = decimals_of_differences(cell.difference(HEADLINE) for cell in cells)
     columns = [_means(cells, key) for key in keys]
     table.add_row(Text(f"{cells[0].budget} images", "bold"))
@@ -92,5 +92,6 @@ def _means(cells: list[Cell], key: str) -> list[str]:
     decimals = min(decimals_for((cell.score(key) for cell in cells), key), most)
     found = [(cell, cell.score(key)) for cell in cells]
     return [
-        number(e.mean, decimals) + (f" (n={e.n})" if e.n not in (0, cell.done) else "") for cell, e in found
+        number_text(e.mean, decimals) + (f" (n={e.n})" if e.n not in (0, cell.done) else "")
+        for cell, e in found
     ]

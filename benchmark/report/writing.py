@@ -11,7 +11,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from benchmark.naming import file_stems
-from benchmark.report.comparing.comparison import Comparison, compare
+from benchmark.report.comparing.comparison import SuiteComparison, compare
 from benchmark.report.comparing.variance_split import has_repeats
 from benchmark.report.figures.budgets import budget_figure
 from benchmark.report.figures.crosstalk import crosstalk_figure
@@ -21,15 +21,15 @@ from benchmark.report.figures.rendering import rendering
 from benchmark.report.figures.samples import grid_images, sample_figure
 from benchmark.report.figures.style import styled
 from benchmark.report.figures.training import learning_figure, strength_figure
-from benchmark.report.figures.views import contact_sheet, seen_views
+from benchmark.report.figures.views import seen_views, views_figure
 from benchmark.report.latex import latex_text
 from benchmark.report.page import page_text
-from benchmark.report.page.sample_strips import Block, sample_block
-from benchmark.report.reading.loading import load_suite
+from benchmark.report.page.sample_strips import StripBlock, sample_block
+from benchmark.report.reading.loading import load_records
 from benchmark.report.reading.protocol import refuse_mixed_protocols
 from benchmark.report.reading.record_table import parquet_bytes
 from benchmark.report.words.readme import Caption, readme_text
-from benchmark.report.words.tables import csv_text
+from benchmark.report.words.tables import table_csv
 from benchmark.report.words.variance import variance_csv
 from pcvq2.trainer.whole_file import write_whole
 
@@ -43,7 +43,7 @@ class ReportSummary:
     done: int
     failed: int
     missing: int
-    comparison: Comparison
+    comparison: SuiteComparison
 
 
 def write_report(manifest_path: Path, runs: Path, output: Path) -> ReportSummary:
@@ -53,19 +53,19 @@ def write_report(manifest_path: Path, runs: Path, output: Path) -> ReportSummary
     dataset follow different protocols.
     """
     with _collector_paused():
-        suite = load_suite(manifest_path, runs)
+        suite = load_records(manifest_path, runs)
     refuse_mixed_protocols(suite)
     comparison = compare(suite)
     names = [suite.title, *suite.datasets, *suite.strategies]
     remark = glyphs_remark(names)
     notes = [f"{remark[0].upper()}{remark[1:]}."] if remark else []
-    blocks: list[Block] = []
+    blocks: list[StripBlock] = []
     with styled(names):
         captions, figures = zip(*_figures(comparison, runs, notes, blocks), strict=True)
         with rendering(figures) as images:
             texts = {
                 "README.md": readme_text(comparison, captions, notes).encode(),
-                "table.csv": csv_text(comparison).encode(),
+                "table.csv": table_csv(comparison).encode(),
                 "table.tex": latex_text(comparison).encode(),
                 "records.parquet": parquet_bytes(suite),
             }
@@ -103,7 +103,7 @@ def _collector_paused() -> Iterator[None]:
 
 
 def _figures(
-    comparison: Comparison, runs: Path, notes: list[str], blocks: list[Block]
+    comparison: SuiteComparison, runs: Path, notes: list[str], blocks: list[StripBlock]
 ) -> Iterator[tuple[Caption, Figure]]:
     """Yield every figure that the records allow; add a note for each one they do not.
 
@@ -125,7 +125,7 @@ def _figures(
         size, seed, seen = seen_views(comparison, runs, dataset)
         if seen:
             title = f"{dataset}, {size} training images, seed {seed}"
-            sheet = contact_sheet(seen, comparison.suite.strategies, title)
+            sheet = views_figure(seen, comparison.suite.strategies, title)
             yield Caption(f"{stem}-views", f"{title}: {_VIEWS}"), sheet
         for budget in comparison.suite.budgets(dataset):
             seed, found = grid_images(comparison, runs, dataset, budget)

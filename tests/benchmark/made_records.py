@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from benchmark.errors import UserError
-from benchmark.report.comparing.comparison import Comparison, compare
-from benchmark.report.reading.loading import load_suite
+from benchmark.report.comparing.comparison import SuiteComparison, compare
+from benchmark.report.reading.loading import load_records
 from benchmark.report.reading.protocol import refuse_mixed_protocols
 from benchmark.report.words.readme import readme_text
-from benchmark.report.words.tables import csv_text
+from benchmark.report.words.tables import table_csv
 
 Record = dict[str, Any]
 Change = Callable[[Record], Record | None]
@@ -109,8 +109,8 @@ def write_suite(
     return path
 
 
-def compared(manifest: Path) -> Comparison:
-    suite = load_suite(manifest, manifest.parent.parent)
+def compared(manifest: Path) -> SuiteComparison:
+    suite = load_records(manifest, manifest.parent.parent)
     refuse_mixed_protocols(suite)
     return compare(suite)
 
@@ -119,8 +119,8 @@ def readme_of(manifest: Path) -> str:
     return readme_text(compared(manifest), [])
 
 
-def rows_of(comparison: Comparison) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(csv_text(comparison))))
+def rows_of(comparison: SuiteComparison) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(table_csv(comparison))))
 
 
 def only(**match: object) -> Callable[[Record], bool]:

@@ -20,13 +20,13 @@ from benchmark.report.calibration.measure import (
     COMPARISONS,
     FAMILY,
     RESAMPLES,
-    Row,
+    MeasuredShare,
     Seeds,
     binomial_range,
     calibrate,
     skewness,
 )
-from benchmark.report.reading.loading import SuiteRecords, load_suite
+from benchmark.report.reading.loading import SuiteRecords, load_records
 from benchmark.report.reading.scores import number_in
 from benchmark.report.words.tables import markdown
 
@@ -34,27 +34,17 @@ SUITE = "calibration"
 SCORES = ("bpd_heldout", "fid", "kid")
 
 
-def main() -> None:
-    """Run the calibration: [RUNS] FOLDER."""
-    *runs, folder = map(Path, sys.argv[1:])
-    try:
-        write_calibration(folder, runs[0] if runs else None)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
 def write_calibration(folder: Path, runs: Path | None = None) -> None:
     """Write seeds.csv (where runs are given), table.csv and README.md."""
     folder.mkdir(parents=True, exist_ok=True)
     if runs is not None:
-        suite = load_suite(runs / "suites" / f"{SUITE}.json", runs)
+        suite = load_records(runs / "suites" / f"{SUITE}.json", runs)
         (folder / "seeds.csv").write_text(seeds_text(suite))
     scores = read_seeds(folder / "seeds.csv")
     rows = list(calibrate(scores))
     table = pd.DataFrame([row.fields() for row in rows])
     (folder / "table.csv").write_text(table.to_csv(index=False, float_format="%.4g", lineterminator="\n"))
-    (folder / "README.md").write_text(readme_text(rows, scores))
+    (folder / "README.md").write_text(calibration_text(rows, scores))
 
 
 def seeds_text(suite: SuiteRecords) -> str:
@@ -80,7 +70,7 @@ def read_seeds(path: Path) -> dict[str, Seeds]:
     return found
 
 
-def readme_text(rows: Sequence[Row], scores: dict[str, Seeds]) -> str:
+def calibration_text(rows: Sequence[MeasuredShare], scores: dict[str, Seeds]) -> str:
     """Return the page: the verdict first, then every share beside what chance allows."""
     seeds = len(next(iter(scores[SCORES[0]].values())))
     parts = [
@@ -104,7 +94,7 @@ def _head(seeds: int) -> list[str]:
     ]
 
 
-def _verdicts(rows: Sequence[Row], scores: dict[str, Seeds]) -> list[str]:
+def _verdicts(rows: Sequence[MeasuredShare], scores: dict[str, Seeds]) -> list[str]:
     """Say in words what the rows show."""
     lines = []
     same = [row for row in rows if row.question == "A/A: found" and "Holm" not in row.method]
@@ -133,7 +123,7 @@ def _verdicts(rows: Sequence[Row], scores: dict[str, Seeds]) -> list[str]:
     return [*lines, _planted_verdict(rows, scores)]
 
 
-def _planted_verdict(rows: Sequence[Row], scores: dict[str, Seeds]) -> str:
+def _planted_verdict(rows: Sequence[MeasuredShare], scores: dict[str, Seeds]) -> str:
     said = []
     for score, seeds in scores.items():
         effects = [
@@ -155,7 +145,7 @@ def _planted_verdict(rows: Sequence[Row], scores: dict[str, Seeds]) -> str:
     )
 
 
-def _pooled(rows: Sequence[Row], method: str) -> list[str]:
+def _pooled(rows: Sequence[MeasuredShare], method: str) -> list[str]:
     """Say one method's share at each number of pairs, all scores together, and what chance allows."""
     parts = []
     for pairs in dict.fromkeys(row.pairs for row in rows):
@@ -167,13 +157,13 @@ def _pooled(rows: Sequence[Row], method: str) -> list[str]:
     return parts
 
 
-def _shares(rows: Sequence[Row], method: str) -> str:
+def _shares(rows: Sequence[MeasuredShare], method: str) -> str:
     shares = [row.share for row in rows if row.method == method]
     low, high = (f"{100 * share:.1f}" for share in (min(shares), max(shares)))
     return f"{low} %" if low == high else f"{low} to {high} %"
 
 
-def _question(rows: Sequence[Row], question: str) -> list[str]:
+def _question(rows: Sequence[MeasuredShare], question: str) -> list[str]:
     chosen = [row for row in rows if row.question == question]
     return markdown(
         [
@@ -211,4 +201,9 @@ _COMMANDS = (
 
 
 if __name__ == "__main__":
-    main()
+    *given, target = map(Path, sys.argv[1:])
+    try:
+        write_calibration(target, given[0] if given else None)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -17,7 +17,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.special import stdtrit
 
-from benchmark.report.comparing.comparison import CONFIDENCE, Comparison, remembered
+from benchmark.report.comparing.comparison import CONFIDENCE, SuiteComparison, remembered
 from benchmark.report.reading.scores import score
 
 Curves = dict[int, dict[int, float]]  # budget -> seed -> the baseline's score, signed so that lower is better
@@ -63,7 +63,7 @@ class GapClosed:
 
 
 @remembered
-def equivalents(comparison: Comparison, key: str) -> list[Equivalent]:
+def equivalents(comparison: SuiteComparison, key: str) -> list[Equivalent]:
     """Return every strategy's equivalent sample size, where the baseline has two budgets."""
     found = []
     for dataset, budget, strategy, ours, curves in _paired(comparison, key):
@@ -77,7 +77,7 @@ def equivalents(comparison: Comparison, key: str) -> list[Equivalent]:
 
 
 @remembered
-def gaps_closed(comparison: Comparison, key: str) -> list[GapClosed]:
+def gaps_closed(comparison: SuiteComparison, key: str) -> list[GapClosed]:
     """Return the share of the baseline's gap to its largest budget that each strategy closes."""
     found = []
     for dataset, budget, strategy, ours, curves in _paired(comparison, key):
@@ -91,7 +91,7 @@ def gaps_closed(comparison: Comparison, key: str) -> list[GapClosed]:
     return found
 
 
-def flat_stretches(comparison: Comparison, key: str) -> list[tuple[str, int, int]]:
+def flat_stretches(comparison: SuiteComparison, key: str) -> list[tuple[str, int, int]]:
     """Return (dataset, budget, next budget) where the baseline's mean does not gain from more images."""
     sign = -1.0 if score(key).better == "higher" else 1.0
     found = []
@@ -129,7 +129,7 @@ def ratio_sets(numerators: Sequence[float], denominators: Sequence[float]) -> li
     return [(-math.inf, ends[0]), (ends[1], math.inf)]
 
 
-def _paired(comparison: Comparison, key: str) -> list[tuple[str, int, str, dict[int, float], Curves]]:
+def _paired(comparison: SuiteComparison, key: str) -> list[tuple[str, int, str, dict[int, float], Curves]]:
     """Return each cell but the baseline's with its scores and the baseline's curves, lower is better."""
     suite, better = comparison.suite, score(key).better
     if suite.baseline is None or not better:

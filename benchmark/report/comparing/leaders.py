@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmark.report.comparing.comparison import Cell, Comparison
+from benchmark.report.comparing.comparison import Cell, SuiteComparison
 from benchmark.report.reading.scores import score
 
 
-def supported_best(comparison: Comparison, cells: Sequence[Cell], key: str) -> Cell | None:
+def supported_best(comparison: SuiteComparison, cells: Sequence[Cell], key: str) -> Cell | None:
     """Return the cell with the best mean if its paired 95 % interval against every other excludes zero.
 
     None where it does not, where a rival shares no two seeds, or where the score has no better direction.

@@ -17,7 +17,7 @@ from rich.text import Text
 from scipy.special import chdtri, ndtr, stdtrit
 
 from benchmark.errors import UserError
-from benchmark.report.comparing.comparison import CONFIDENCE, Comparison
+from benchmark.report.comparing.comparison import CONFIDENCE, SuiteComparison
 from benchmark.report.comparing.seed_scatter import seed_scatter
 from benchmark.report.comparing.significance import LEVEL, contrasts, seeds_for_level
 from benchmark.report.reading.scores import judged_keys, score
@@ -68,7 +68,7 @@ def seeds_needed(effect_in_sd: float, power: float, level: float = LEVEL) -> int
     return low
 
 
-def needs(comparison: Comparison, key: str, effect: str, power: float) -> list[Need]:
+def needs(comparison: SuiteComparison, key: str, effect: str, power: float) -> list[Need]:
     """Return what each comparison with the baseline needs. `effect`: "10%" of the baseline's mean, or a
     number.
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.report.comparing.comparison import Cell, Comparison, Estimate, remembered
+from benchmark.report.comparing.comparison import Cell, MeanOverSeeds, SuiteComparison, remembered
 from benchmark.report.comparing.resampling import bootstrap_intervals
 from benchmark.report.reading.scores import score
 
@@ -32,7 +32,7 @@ class Contrast:
 
     cell: Cell
     key: str
-    difference: Estimate  # Student-t interval
+    difference: MeanOverSeeds  # Student-t interval
     bootstrap: tuple[float, float]  # percentile interval over resampled pairs, for comparison; NaN if n < 2
     p: float  # two-sided; NaN without pairs
     p_holm: float  # corrected over the family: every contrast of this score in the suite
@@ -53,7 +53,7 @@ class Contrast:
 
 
 @remembered
-def contrasts(comparison: Comparison, key: str) -> list[Contrast]:
+def contrasts(comparison: SuiteComparison, key: str) -> list[Contrast]:
     """Compare every cell that shares pairs with the baseline; Holm's family is all of them."""
     baseline = comparison.suite.baseline
     if baseline is None:
@@ -131,7 +131,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def mean_ranks(comparison: Comparison, key: str) -> tuple[dict[str, float], int]:
+def mean_ranks(comparison: SuiteComparison, key: str) -> tuple[dict[str, float], int]:
     """Return each strategy's mean rank (1 is best) and over how many (dataset, budget) blocks it is taken.
 
     A block counts when every strategy has the score there; equal means share their ranks. Empty for a score

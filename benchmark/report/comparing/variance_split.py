@@ -7,16 +7,16 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from benchmark.report.comparing.comparison import Comparison, remembered
+from benchmark.report.comparing.comparison import SuiteComparison, remembered
 from benchmark.report.comparing.nested_variance import (
     LEVELS,
     Component,
     MeanSquares,
-    Place,
+    RepeatPlace,
     mean_squares,
     pooled,
 )
-from benchmark.report.reading.loading import Record
+from benchmark.report.reading.loading import TrialRecord
 from benchmark.report.reading.scores import HEADLINE, number_in
 
 SPLIT = (HEADLINE, "kid", "fid")
@@ -24,7 +24,7 @@ _WITHOUT_SAMPLES = (HEADLINE,)  # computed from the model alone: the same whatev
 
 
 @dataclass(frozen=True)
-class Split:
+class VarianceSplit:
     """Hold the components of one strategy's score, or of its paired difference to the baseline.
 
     `strategy` is None for the mean over strategies. `counts`: subsets, initialisations per subset and
@@ -59,33 +59,33 @@ class Option:
         return self.removed / self.seconds if self.seconds else math.inf
 
 
-def has_repeats(comparison: Comparison) -> bool:
+def has_repeats(comparison: SuiteComparison) -> bool:
     """Say whether any finished trial repeats an initialisation or a sampling."""
     return any(t.initialisation or r.get("repeated_scores") for t, r in comparison.suite.records.items())
 
 
 @remembered
-def splits(comparison: Comparison, key: str) -> list[Split]:
+def splits(comparison: SuiteComparison, key: str) -> list[VarianceSplit]:
     """Return the splits of a score by dataset and budget: pooled first, own scores before differences."""
     suite = comparison.suite
-    found: list[Split] = []
+    found: list[VarianceSplit] = []
     for dataset in suite.datasets:
         for budget in suite.budgets(dataset):
             every = {name: numbers_of(suite.repeats(dataset, budget, name), key) for name in suite.strategies}
             own = {name: numbers for name, numbers in every.items() if numbers}
-            found += _of_group(Split(dataset, budget, None, key, False, (), ()), own)
+            found += _of_group(VarianceSplit(dataset, budget, None, key, False, (), ()), own)
             base = own.pop(suite.baseline, {}) if suite.baseline else {}
             paired = {
                 name: {place: value - base[place] for place, value in numbers.items() if place in base}
                 for name, numbers in own.items()
             }
-            found += _of_group(Split(dataset, budget, None, key, True, (), ()), paired)
+            found += _of_group(VarianceSplit(dataset, budget, None, key, True, (), ()), paired)
     return found
 
 
-def _of_group(empty: Split, every: Mapping[str, Mapping[Place, float]]) -> list[Split]:
+def _of_group(empty: VarianceSplit, every: Mapping[str, Mapping[RepeatPlace, float]]) -> list[VarianceSplit]:
     """Split each strategy's numbers, and put the mean over strategies first where there are several."""
-    rows: list[Split] = []
+    rows: list[VarianceSplit] = []
     parts: list[MeanSquares] = []
     for name, numbers in every.items():
         squares = mean_squares(numbers)
@@ -104,9 +104,9 @@ def _of_group(empty: Split, every: Mapping[str, Mapping[Place, float]]) -> list[
     return [replace(empty, counts=counts, components=pooled(parts)), *rows]
 
 
-def numbers_of(records: Mapping[int, Mapping[int, Record]], key: str) -> dict[Place, float]:
+def numbers_of(records: Mapping[int, Mapping[int, TrialRecord]], key: str) -> dict[RepeatPlace, float]:
     """Return (seed, initialisation, sampling) -> number of one cell; what has none is left out."""
-    found: dict[Place, float] = {}
+    found: dict[RepeatPlace, float] = {}
     for seed, by_initialisation in records.items():
         for initialisation, record in by_initialisation.items():
             repeated = (record.get("repeated_scores") or {}).get(key)
@@ -117,7 +117,7 @@ def numbers_of(records: Mapping[int, Mapping[int, Record]], key: str) -> dict[Pl
     return found
 
 
-def counts_of(numbers: Iterable[Place]) -> tuple[tuple[int, int], ...]:
+def counts_of(numbers: Iterable[RepeatPlace]) -> tuple[tuple[int, int], ...]:
     """Return how many subsets, initialisations per subset and samplings per model there are."""
     models: dict[int, dict[int, int]] = {}
     for seed, initialisation, _ in numbers:
@@ -132,7 +132,7 @@ def counts_of(numbers: Iterable[Place]) -> tuple[tuple[int, int], ...]:
     )
 
 
-def options(split: Split, costs: tuple[float, float]) -> list[Option]:
+def options(split: VarianceSplit, costs: tuple[float, float]) -> list[Option]:
     """Return what one more subset, initialisation or sampling does to the variance of the mean.
 
     `costs`: seconds of a model without samples, seconds of a set of samples. Empty where the split is
@@ -158,7 +158,7 @@ def options(split: Split, costs: tuple[float, float]) -> list[Option]:
     return found
 
 
-def best_samplings(split: Split, costs: tuple[float, float]) -> int | None:
+def best_samplings(split: VarianceSplit, costs: tuple[float, float]) -> int | None:
     """Return how many samplings of one initialisation per subset give the least variance for their cost.
 
     Cochran (1977), *Sampling Techniques*, section 10.6. None where the split does not know it.
@@ -182,7 +182,7 @@ def _variance_of_mean(known: Mapping[str, float], counts: list[int]) -> float:
 
 
 @remembered
-def costs(comparison: Comparison, dataset: str, budget: int) -> tuple[float, float]:
+def costs(comparison: SuiteComparison, dataset: str, budget: int) -> tuple[float, float]:
     """Return the mean seconds of a model without samples and of a set of samples, added over strategies."""
     model = sampling = 0.0
     for name in comparison.suite.strategies:
@@ -194,7 +194,7 @@ def costs(comparison: Comparison, dataset: str, budget: int) -> tuple[float, flo
     return model, sampling
 
 
-def _seconds(record: Record) -> tuple[float, int, float]:
+def _seconds(record: TrialRecord) -> tuple[float, int, float]:
     """Return a trial's seconds, its sets of samples, and the seconds of one set."""
     whole, drawn = number_in(record, "wall_seconds") or 0.0, _sets(record)
     if drawn > 1:
@@ -203,5 +203,5 @@ def _seconds(record: Record) -> tuple[float, int, float]:
     return whole, 1, min(first, whole)
 
 
-def _sets(record: Record) -> int:
+def _sets(record: TrialRecord) -> int:
     return max((len(values) for values in (record.get("repeated_scores") or {}).values()), default=1)

@@ -12,7 +12,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from benchmark.report.comparing.comparison import Comparison, Estimate
+from benchmark.report.comparing.comparison import MeanOverSeeds, SuiteComparison
 from benchmark.report.figures.style import (
     GREY,
     MOST_DOTS,
@@ -45,11 +45,11 @@ class Series:
 
     beside: float  # factor that sets single seeds beside their interval
     positions: list[float]
-    estimates: list[Estimate]
+    estimates: list[MeanOverSeeds]
     seeds: list[list[float]]
 
 
-def budget_figure(comparison: Comparison, dataset: str) -> Figure:
+def budget_figure(comparison: SuiteComparison, dataset: str) -> Figure:
     """Draw six scores of a dataset against the number of training images, with intervals and single seeds."""
     suite = comparison.suite
     styles = strategy_styles(suite.strategies)
@@ -78,7 +78,7 @@ def budget_figure(comparison: Comparison, dataset: str) -> Figure:
     return figure
 
 
-def _panels(comparison: Comparison, dataset: str) -> list[Panel]:
+def _panels(comparison: SuiteComparison, dataset: str) -> list[Panel]:
     protocol = features_phrase(protocol_record(comparison.suite, dataset))
     baseline = comparison.suite.baseline
     paired = [cell.difference(HEADLINE).n for cell in comparison.at(dataset) if cell.strategy != baseline]
@@ -100,7 +100,7 @@ def _panels(comparison: Comparison, dataset: str) -> list[Panel]:
 
 
 def _draw(
-    axis: Axes, comparison: Comparison, dataset: str, panel: Panel, styles: dict[str, StrategyStyle]
+    axis: Axes, comparison: SuiteComparison, dataset: str, panel: Panel, styles: dict[str, StrategyStyle]
 ) -> None:
     drawn = []
     for place, (strategy, style) in enumerate(styles.items()):
@@ -129,7 +129,7 @@ def _draw(
         axis.set_yticks([])
 
 
-def _series(comparison: Comparison, dataset: str, strategy: str, panel: Panel, place: float) -> Series:
+def _series(comparison: SuiteComparison, dataset: str, strategy: str, panel: Panel, place: float) -> Series:
     suite = comparison.suite
     step = _dodge(suite.budgets(dataset), len(suite.strategies))
     series = Series(math.exp(0.42 * step), [], [], [])

@@ -11,7 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from benchmark.report.comparing.comparison import Comparison
+from benchmark.report.comparing.comparison import SuiteComparison
 from benchmark.report.figures.style import (
     GREY,
     LINES,
@@ -21,14 +21,14 @@ from benchmark.report.figures.style import (
     rows_phrase,
     strategy_styles,
 )
-from benchmark.report.reading.loading import Record, SuiteRecords
-from benchmark.report.words.formatting import decimals_for, number, shortened
+from benchmark.report.reading.loading import SuiteRecords, TrialRecord
+from benchmark.report.words.formatting import decimals_for, number_text, shortened
 
 _COLUMNS = 5
 MOST_LINES = 6  # seeds drawn in one panel; more cannot be told apart
 
 
-def strength_figure(comparison: Comparison, dataset: str) -> Figure | None:
+def strength_figure(comparison: SuiteComparison, dataset: str) -> Figure | None:
     """Draw strength against the share of the stage's steps, one panel per strategy; None without curves.
 
     A strategy whose curve is the same in every trial gets one line, any other one line per budget and seed.
@@ -62,7 +62,7 @@ def strength_figure(comparison: Comparison, dataset: str) -> Figure | None:
     return figure
 
 
-def learning_figure(comparison: Comparison, dataset: str) -> Figure | None:
+def learning_figure(comparison: SuiteComparison, dataset: str) -> Figure | None:
     """Draw the prior's rate over training, budgets down and strategies across; None without curves.
 
     Every panel carries the codes' perplexity and the reconstruction error, without which a rate says nothing.
@@ -122,7 +122,7 @@ def _draw_strength(axis: Axes, suite: SuiteRecords, dataset: str, name: str, sty
     return len(curves) > 1
 
 
-def _draw_rates(axis: Axes, records: Sequence[Record], style: StrategyStyle) -> None:
+def _draw_rates(axis: Axes, records: Sequence[TrialRecord], style: StrategyStyle) -> None:
     drawn = False
     for record in records:
         for key, line in (("curve_rate_train_bpd", LINES[1]), ("curve_rate_heldout_bpd", "-")):
@@ -134,7 +134,7 @@ def _draw_rates(axis: Axes, records: Sequence[Record], style: StrategyStyle) -> 
         axis.text(0.5, 0.5, "no curve", transform=axis.transAxes, ha="center", color=GREY)
 
 
-def _fit_rates(row: Iterable[Axes], records: Sequence[Record]) -> None:
+def _fit_rates(row: Iterable[Axes], records: Sequence[TrialRecord]) -> None:
     """Fit a row's height to what follows the first tenth of training, which would dwarf the rest."""
     rates = []
     for record in records:
@@ -159,7 +159,7 @@ def _fit_steps(row: Sequence[Axes], end: int, *, labelled: bool) -> None:
         axis.set_yticks(rates, [""] * len(rates))
 
 
-def _mark_selected(axis: Axes, record: Record, style: StrategyStyle) -> None:
+def _mark_selected(axis: Axes, record: TrialRecord, style: StrategyStyle) -> None:
     """Mark the step whose weights were kept, where it is not the last one."""
     steps, rates = _curve(record, "curve_rate_heldout_bpd")
     selected = record.get("selected_step")
@@ -183,13 +183,13 @@ def _rate_legend(suite: SuiteRecords) -> list[Line2D]:
     return handles
 
 
-def _codes_note(comparison: Comparison, dataset: str, budget: int, strategy: str) -> str:
+def _codes_note(comparison: SuiteComparison, dataset: str, budget: int, strategy: str) -> str:
     cells = comparison.at(dataset, budget)
     found = [cell for cell in cells if cell.strategy == strategy]
     if not found or not found[0].done:
         return ""
     texts = {
-        key: number(found[0].score(key).mean, decimals_for((cell.score(key) for cell in cells), key))
+        key: number_text(found[0].score(key).mean, decimals_for((cell.score(key) for cell in cells), key))
         for key in ("perplexity_top", "perplexity_bottom", "reconstruction_mse")
     }
     n = found[0].score("perplexity_top").n
@@ -210,7 +210,7 @@ def _heading(axis: Axes, name: str, points_above: float) -> None:
     )
 
 
-def _curve(record: Record, key: str) -> tuple[list[float], list[float]]:
+def _curve(record: TrialRecord, key: str) -> tuple[list[float], list[float]]:
     """Return steps and values of a curve without its nulls; empty lists where the record has none."""
     steps, values = record.get("curve_step") or [], record.get(key) or []
     pairs = [(s, v) for s, v in zip(steps, values, strict=False) if v is not None and math.isfinite(v)]

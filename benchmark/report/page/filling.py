@@ -10,11 +10,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from benchmark.report.comparing.comparison import Comparison
+from benchmark.report.comparing.comparison import SuiteComparison
 from benchmark.report.figures.style import strategy_styles
 from benchmark.report.page.inlining import figure_markup, prose
 from benchmark.report.page.main_table import main_table
-from benchmark.report.page.sample_strips import Block
+from benchmark.report.page.sample_strips import StripBlock
 from benchmark.report.words.efficiency import efficiency_lines
 from benchmark.report.words.findings import findings
 from benchmark.report.words.leakage import leak_lines
@@ -36,10 +36,10 @@ _FILES = (
 
 
 def page_text(
-    comparison: Comparison,
+    comparison: SuiteComparison,
     figures: Sequence[tuple[Caption, Mapping[str, bytes]]],
     notes: Sequence[str],
-    blocks: Sequence[Block],
+    blocks: Sequence[StripBlock],
 ) -> str:
     """Return index.html. `figures` are rendered; image grids among them are shown from `blocks`."""
     suite = comparison.suite

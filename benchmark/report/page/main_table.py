@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from benchmark.report.comparing.comparison import Cell, Comparison
+from benchmark.report.comparing.comparison import Cell, SuiteComparison
 from benchmark.report.comparing.leaders import supported_best
 from benchmark.report.comparing.significance import Contrast, contrasts
 from benchmark.report.reading.scores import HEADLINE, judged_keys, score
@@ -36,7 +36,7 @@ class MainTable:
     left_out: int  # scores that only table.csv has
 
 
-def main_table(comparison: Comparison) -> MainTable:
+def main_table(comparison: SuiteComparison) -> MainTable:
     """Return every score's table, the headline's first."""
     suite = comparison.suite
     keys = [key for key in comparison.metrics if any(cell.score(key).n for cell in comparison.cells)]
@@ -55,7 +55,7 @@ def main_table(comparison: Comparison) -> MainTable:
     )
 
 
-def _score_table(comparison: Comparison, key: str) -> dict[str, object]:
+def _score_table(comparison: SuiteComparison, key: str) -> dict[str, object]:
     known = score(key)
     tested = contrasts(comparison, key) if judged_keys([key]) else []
     found = {id(contrast.cell): contrast for contrast in tested}

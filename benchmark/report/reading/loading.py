@@ -14,7 +14,7 @@ from benchmark.errors import UserError
 from benchmark.naming import suite_name
 
 NEWEST_SCHEMA = 1
-Record = Mapping[str, Any]
+TrialRecord = Mapping[str, Any]
 
 
 @dataclass(frozen=True, order=True)
@@ -52,7 +52,7 @@ class SuiteRecords:
     baseline: str | None
     augmentation_space: Mapping[str, Any]
     trials: tuple[PlannedTrial, ...]
-    records: Mapping[PlannedTrial, Record]  # finished trials only, in the plan's order
+    records: Mapping[PlannedTrial, TrialRecord]  # finished trials only, in the plan's order
     unfinished: tuple[Unfinished, ...]
     choices: Mapping[str, Any] = field(default_factory=dict)  # strategy -> how its parameters came about
 
@@ -74,12 +74,12 @@ class SuiteRecords:
         """Return the trials planned for one cell of the table, by seed: repeats are not among them."""
         return self._cells.get((dataset, budget, strategy), [])
 
-    def done(self, dataset: str, budget: int, strategy: str) -> dict[int, Record]:
+    def done(self, dataset: str, budget: int, strategy: str) -> dict[int, TrialRecord]:
         """Return seed -> record of one cell's finished trials, by seed."""
         planned = self.planned(dataset, budget, strategy)
         return {trial.seed: self.records[trial] for trial in planned if trial in self.records}
 
-    def repeats(self, dataset: str, budget: int, strategy: str) -> dict[int, dict[int, Record]]:
+    def repeats(self, dataset: str, budget: int, strategy: str) -> dict[int, dict[int, TrialRecord]]:
         """Return seed -> initialisation -> record of one cell's finished trials, repeats among them."""
         return self._repeats.get((dataset, budget, strategy), {})
 
@@ -96,15 +96,15 @@ class SuiteRecords:
         return cells
 
     @cached_property
-    def _repeats(self) -> dict[tuple[str, int, str], dict[int, dict[int, Record]]]:
-        cells: dict[tuple[str, int, str], dict[int, dict[int, Record]]] = {}
+    def _repeats(self) -> dict[tuple[str, int, str], dict[int, dict[int, TrialRecord]]]:
+        cells: dict[tuple[str, int, str], dict[int, dict[int, TrialRecord]]] = {}
         for trial in sorted(self.records):
             cell = cells.setdefault((trial.dataset, trial.budget, trial.strategy), {})
             cell.setdefault(trial.seed, {})[trial.initialisation] = self.records[trial]
         return cells
 
 
-def load_suite(manifest_path: Path, runs: Path) -> SuiteRecords:
+def load_records(manifest_path: Path, runs: Path) -> SuiteRecords:
     """Load a manifest and every record it names.
 
     A record that is newer than this code counts as failed, with that reason; the others can still be shown.
@@ -113,7 +113,7 @@ def load_suite(manifest_path: Path, runs: Path) -> SuiteRecords:
     """
     manifest = _read_manifest(manifest_path)
     trials = _planned_trials(manifest, manifest_path)
-    records: dict[PlannedTrial, Record] = {}
+    records: dict[PlannedTrial, TrialRecord] = {}
     unfinished: list[Unfinished] = []
     for trial in trials:
         outcome = _read_record(runs / "records" / f"{trial.id}.json", trial)
@@ -123,7 +123,7 @@ def load_suite(manifest_path: Path, runs: Path) -> SuiteRecords:
             records[trial] = outcome
     suite = SuiteRecords(
         name=str(manifest.get("suite") or suite_name(manifest_path)),
-        title=one_line(manifest.get("title") or ""),
+        title=in_one_line(manifest.get("title") or ""),
         command=str(manifest.get("command") or ""),
         baseline=manifest.get("baseline"),
         augmentation_space=manifest.get("augmentation_space") or {},
@@ -137,7 +137,7 @@ def load_suite(manifest_path: Path, runs: Path) -> SuiteRecords:
     return suite
 
 
-def one_line(text: object, most: int = 240) -> str:
+def in_one_line(text: object, most: int = 240) -> str:
     """Squash white space and cut a message to at most `most` characters."""
     line = " ".join(str(text).split())
     return line if len(line) <= most else line[: most - 1] + "…"
@@ -151,7 +151,9 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UserError(f"{path}: not readable as JSON: {one_line(error)}", "Run the suite again.") from error
+        raise UserError(
+            f"{path}: not readable as JSON: {in_one_line(error)}", "Run the suite again."
+        ) from error
     if not isinstance(manifest, dict) or not isinstance(manifest.get("trials"), list):
         raise UserError(f"{path}: not a manifest: it has no list of trials", "Run the suite again.")
     return manifest
@@ -172,7 +174,7 @@ def _planned_trials(manifest: Mapping[str, Any], path: Path) -> tuple[PlannedTri
                 )
             )
         except (KeyError, TypeError, ValueError) as error:
-            message = f"{path}: trial {position} is malformed: {type(error).__name__} {one_line(error)}"
+            message = f"{path}: trial {position} is malformed: {type(error).__name__} {in_one_line(error)}"
             hint = "A trial needs id, dataset, budget, strategy and seed; run the suite again."
             raise UserError(message, hint) from error
     _refuse_duplicates(trials, path)
@@ -189,13 +191,13 @@ def _refuse_duplicates(trials: Iterable[PlannedTrial], path: Path) -> None:
         seen[key] = trial
 
 
-def _read_record(path: Path, trial: PlannedTrial) -> Record | Unfinished:
+def _read_record(path: Path, trial: PlannedTrial) -> TrialRecord | Unfinished:
     if not path.is_file():
         return Unfinished(trial, "missing", "no record")
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        return Unfinished(trial, "failed", f"the record is not readable as JSON: {one_line(error)}")
+        return Unfinished(trial, "failed", f"the record is not readable as JSON: {in_one_line(error)}")
     if not isinstance(record, dict):
         return Unfinished(trial, "failed", "the record is not a JSON object")
     schema = record.get("schema_version")
@@ -203,7 +205,7 @@ def _read_record(path: Path, trial: PlannedTrial) -> Record | Unfinished:
         reason = f"its schema_version {schema} is newer than {NEWEST_SCHEMA}, the newest this version reads"
         return Unfinished(trial, "failed", f"{reason}: report with the version of bench that ran it")
     if record.get("status") != "done":
-        return Unfinished(trial, "failed", one_line(record.get("reason") or "no reason was recorded"))
+        return Unfinished(trial, "failed", in_one_line(record.get("reason") or "no reason was recorded"))
     for key in ("id", "budget", "seed", "initialisation"):
         found = record.get(key, 0 if key == "initialisation" else None)
         if found != getattr(trial, key):

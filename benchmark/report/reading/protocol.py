@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from benchmark.errors import UserError
-from benchmark.report.reading.loading import PlannedTrial, Record, SuiteRecords
+from benchmark.report.reading.loading import PlannedTrial, SuiteRecords, TrialRecord
 from benchmark.report.reading.scores import FEW_SAMPLES
 
 # Within a dataset these must agree, or the scores do not mean the same thing.
@@ -22,7 +22,7 @@ PROTOCOL = (
 _SPACE = "augmentation space"
 
 
-def _space_of(record: Record) -> Any:
+def _space_of(record: TrialRecord) -> Any:
     """Return what strategies drew from, with the versions of operations; None for one that draws nothing."""
     trial = record.get("trial") or {}
     return trial.get("space") or (trial.get("evaluation") or {}).get("leakage_space")
@@ -57,18 +57,18 @@ def _mixed(suite: SuiteRecords, dataset: str, field: str, groups: dict[str, list
     )
 
 
-def few_samples(record: Record) -> bool:
+def few_samples(record: TrialRecord) -> bool:
     """Say whether a protocol draws too few samples for FID to lead; unknown counts as few."""
     samples = record.get("samples")
     return not isinstance(samples, int) or samples < FEW_SAMPLES
 
 
-def features_phrase(record: Record) -> str:
+def features_phrase(record: TrialRecord) -> str:
     """Return the extractor's name and the number of samples, as every FID must carry them."""
     return f"{record.get('extractor') or 'unknown extractor'}, N = {record.get('samples') or 'unknown'}"
 
 
-def protocol_record(suite: SuiteRecords, dataset: str) -> Record:
+def protocol_record(suite: SuiteRecords, dataset: str) -> TrialRecord:
     """Return one finished record of a dataset to read its protocol from; empty if none is done."""
     done = sorted(trial for trial in suite.records if trial.dataset == dataset)
     return suite.records[done[0]] if done else {}

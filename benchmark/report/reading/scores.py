@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from benchmark.report.reading.loading import Record
+from benchmark.report.reading.loading import TrialRecord
 
 HEADLINE = "bpd_heldout"
 LEAK = "leak_"  # leak_<operation of the suite's augmentation space>
@@ -39,7 +39,7 @@ SETTINGS = frozenset(
 
 
 @dataclass(frozen=True)
-class Score:
+class NamedScore:
     """Name a score for people; `better` is "lower", "higher" or "" where neither is."""
 
     key: str
@@ -49,84 +49,88 @@ class Score:
 
 # Measured twice: in the features of the suite's extractor and, with the suffix _pixels, on pixels.
 _OF_FEATURES = (
-    Score("kid", "KID", "lower"),
-    Score("fid", "FID", "lower"),
-    Score("nearest_training_ratio", "nearest-training ratio"),
-    Score("precision", "precision", "higher"),
-    Score("recall", "recall", "higher"),
-    Score("density", "density", "higher"),
-    Score("coverage", "coverage", "higher"),
-    Score("rfid", "reconstruction FID", "lower"),
-    Score("fid_inf", "FID∞", "lower"),
-    Score("fid_floor", "FID, real against real"),
-    Score("kid_floor", "KID, real against real"),
-    Score("fid_train", "FID to the training subset"),
-    Score("fid_pool", "FID to the training pool", "lower"),
-    Score("fid_heldout", "FID to held-out, equal numbers", "lower"),
-    Score("fid_heldout_minus_train", "FID, held-out − training subset"),
-    Score("fid_heldout_minus_pool", "FID, held-out − training pool"),
-    Score("authenticity", "authentic share"),
-    Score("copying_z", "copying C_T"),
+    NamedScore("kid", "KID", "lower"),
+    NamedScore("fid", "FID", "lower"),
+    NamedScore("nearest_training_ratio", "nearest-training ratio"),
+    NamedScore("precision", "precision", "higher"),
+    NamedScore("recall", "recall", "higher"),
+    NamedScore("density", "density", "higher"),
+    NamedScore("coverage", "coverage", "higher"),
+    NamedScore("rfid", "reconstruction FID", "lower"),
+    NamedScore("fid_inf", "FID∞", "lower"),
+    NamedScore("fid_floor", "FID, real against real"),
+    NamedScore("kid_floor", "KID, real against real"),
+    NamedScore("fid_train", "FID to the training subset"),
+    NamedScore("fid_pool", "FID to the training pool", "lower"),
+    NamedScore("fid_heldout", "FID to held-out, equal numbers", "lower"),
+    NamedScore("fid_heldout_minus_train", "FID, held-out − training subset"),
+    NamedScore("fid_heldout_minus_pool", "FID, held-out − training pool"),
+    NamedScore("authenticity", "authentic share"),
+    NamedScore("copying_z", "copying C_T"),
 )
 _CATALOGUE = (
-    Score("bpd_heldout", "bits/dim, held-out", "lower"),
-    Score("bpd_train", "bits/dim, training images", "lower"),
-    Score("bpd_validation", "bits/dim, validation images", "lower"),
-    Score("bpd_gap", "gap train → held-out, bits/dim", "lower"),
-    Score("rate_heldout_bpd", "prior's rate, held-out, bits/dim", "lower"),
-    Score("rate_train_bpd", "prior's rate, training images, bits/dim", "lower"),
-    Score("rate_top_bpd", "rate of the top codes, bits/dim", "lower"),
-    Score("rate_bottom_bpd", "rate of the bottom codes, bits/dim", "lower"),
-    Score("rate_top_train_bpd", "rate of the top codes, training images, bits/dim", "lower"),
-    Score("rate_bottom_train_bpd", "rate of the bottom codes, training images, bits/dim", "lower"),
-    Score("distortion_bpd", "distortion, held-out, bits/dim", "lower"),
-    Score("distortion_train_bpd", "distortion, training images, bits/dim", "lower"),
-    Score("rate_validation_bpd", "prior's rate, validation images, bits/dim", "lower"),
-    Score("rate_top_validation_bpd", "rate of the top codes, validation images, bits/dim", "lower"),
-    Score("rate_bottom_validation_bpd", "rate of the bottom codes, validation images, bits/dim", "lower"),
-    Score("distortion_validation_bpd", "distortion, validation images, bits/dim", "lower"),
+    NamedScore("bpd_heldout", "bits/dim, held-out", "lower"),
+    NamedScore("bpd_train", "bits/dim, training images", "lower"),
+    NamedScore("bpd_validation", "bits/dim, validation images", "lower"),
+    NamedScore("bpd_gap", "gap train → held-out, bits/dim", "lower"),
+    NamedScore("rate_heldout_bpd", "prior's rate, held-out, bits/dim", "lower"),
+    NamedScore("rate_train_bpd", "prior's rate, training images, bits/dim", "lower"),
+    NamedScore("rate_top_bpd", "rate of the top codes, bits/dim", "lower"),
+    NamedScore("rate_bottom_bpd", "rate of the bottom codes, bits/dim", "lower"),
+    NamedScore("rate_top_train_bpd", "rate of the top codes, training images, bits/dim", "lower"),
+    NamedScore("rate_bottom_train_bpd", "rate of the bottom codes, training images, bits/dim", "lower"),
+    NamedScore("distortion_bpd", "distortion, held-out, bits/dim", "lower"),
+    NamedScore("distortion_train_bpd", "distortion, training images, bits/dim", "lower"),
+    NamedScore("rate_validation_bpd", "prior's rate, validation images, bits/dim", "lower"),
+    NamedScore("rate_top_validation_bpd", "rate of the top codes, validation images, bits/dim", "lower"),
+    NamedScore(
+        "rate_bottom_validation_bpd", "rate of the bottom codes, validation images, bits/dim", "lower"
+    ),
+    NamedScore("distortion_validation_bpd", "distortion, validation images, bits/dim", "lower"),
     *_OF_FEATURES,
-    *(Score(f"{known.key}_pixels", f"{known.title}, pixels", known.better) for known in _OF_FEATURES),
+    *(NamedScore(f"{known.key}_pixels", f"{known.title}, pixels", known.better) for known in _OF_FEATURES),
     # of `shapes` only, whose true distribution is known: benchmark.data.shape_reading
-    Score("impossible_figure", "no figure at all", "lower"),
-    Score("impossible_flip", "mirrored", "lower"),
-    Score("impossible_angle", "impossible angle", "lower"),
-    Score("impossible_x", "impossible x", "lower"),
-    Score("impossible_y", "impossible y", "lower"),
-    Score("impossible_scale", "impossible scale", "lower"),
-    Score("impossible_hue", "impossible hue", "lower"),
-    Score("reconstruction_mse", "reconstruction MSE", "lower"),
-    Score("reconstruction_mse_train", "reconstruction MSE, training images", "lower"),
-    Score("perplexity_top", "perplexity, top"),
-    Score("perplexity_bottom", "perplexity, bottom"),
-    Score("codes_used_top", "codes used, top"),
-    Score("codes_used_bottom", "codes used, bottom"),
-    Score("mean_strength", "mean strength"),
-    Score("mean_strength_codes", "mean strength, stage codes"),
-    Score("mean_strength_prior", "mean strength, stage prior"),
-    Score("augmented_share", "augmented share"),
-    Score("selected_step", "selected step"),
-    Score("validation_images", "validation images"),
-    Score("images_seen", "images seen"),
-    Score("parameters", "parameters"),
-    Score("wall_seconds", "wall seconds", "lower"),
-    Score("codes_seconds", "seconds in stage codes", "lower"),
-    Score("prior_seconds", "seconds in stage prior", "lower"),
-    Score("sampling_seconds", "seconds sampling", "lower"),
-    Score("scoring_seconds", "seconds scoring", "lower"),
-    Score("repeated_seconds", "seconds drawing and scoring further sets of samples", "lower"),
+    NamedScore("impossible_figure", "no figure at all", "lower"),
+    NamedScore("impossible_flip", "mirrored", "lower"),
+    NamedScore("impossible_angle", "impossible angle", "lower"),
+    NamedScore("impossible_x", "impossible x", "lower"),
+    NamedScore("impossible_y", "impossible y", "lower"),
+    NamedScore("impossible_scale", "impossible scale", "lower"),
+    NamedScore("impossible_hue", "impossible hue", "lower"),
+    NamedScore("reconstruction_mse", "reconstruction MSE", "lower"),
+    NamedScore("reconstruction_mse_train", "reconstruction MSE, training images", "lower"),
+    NamedScore("perplexity_top", "perplexity, top"),
+    NamedScore("perplexity_bottom", "perplexity, bottom"),
+    NamedScore("codes_used_top", "codes used, top"),
+    NamedScore("codes_used_bottom", "codes used, bottom"),
+    NamedScore("mean_strength", "mean strength"),
+    NamedScore("mean_strength_codes", "mean strength, stage codes"),
+    NamedScore("mean_strength_prior", "mean strength, stage prior"),
+    NamedScore("augmented_share", "augmented share"),
+    NamedScore("selected_step", "selected step"),
+    NamedScore("validation_images", "validation images"),
+    NamedScore("images_seen", "images seen"),
+    NamedScore("parameters", "parameters"),
+    NamedScore("wall_seconds", "wall seconds", "lower"),
+    NamedScore("codes_seconds", "seconds in stage codes", "lower"),
+    NamedScore("prior_seconds", "seconds in stage prior", "lower"),
+    NamedScore("sampling_seconds", "seconds sampling", "lower"),
+    NamedScore("scoring_seconds", "seconds scoring", "lower"),
+    NamedScore("repeated_seconds", "seconds drawing and scoring further sets of samples", "lower"),
 )
 SCORES = {score.key: score for score in _CATALOGUE}
 
 
-def score(key: str) -> Score:
+def score(key: str) -> NamedScore:
     """Return a score's name and direction; a plugin's score is called by its key."""
     if key.startswith(LEAK):
-        return SCORES.get(key, Score(key, f"leakage of {key.removeprefix(LEAK).replace('_', ' ')}", "lower"))
-    return SCORES.get(key, Score(key, key))
+        return SCORES.get(
+            key, NamedScore(key, f"leakage of {key.removeprefix(LEAK).replace('_', ' ')}", "lower")
+        )
+    return SCORES.get(key, NamedScore(key, key))
 
 
-def number_in(record: Record, key: str) -> float | None:
+def number_in(record: TrialRecord, key: str) -> float | None:
     """Return a record's finite number, or None where it is null, not finite or not a number."""
     value = record.get(key)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
@@ -134,7 +138,7 @@ def number_in(record: Record, key: str) -> float | None:
     return float(value)
 
 
-def numeric_keys(records: Iterable[Record]) -> tuple[str, ...]:
+def numeric_keys(records: Iterable[TrialRecord]) -> tuple[str, ...]:
     """List every score with a number in some record: known ones in house order, then plugins' by name."""
     every: set[str] = set()
     for record in records:

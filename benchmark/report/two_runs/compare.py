@@ -10,9 +10,9 @@ from typing import Any
 
 from benchmark.errors import UserError
 from benchmark.naming import suite_name
-from benchmark.report.comparing.comparison import Estimate, by_seed, estimate, paired_difference
+from benchmark.report.comparing.comparison import MeanOverSeeds, by_seed, estimate, paired_difference
 from benchmark.report.comparing.significance import holm, sign_flip_p
-from benchmark.report.reading.loading import Record, SuiteRecords, load_suite
+from benchmark.report.reading.loading import SuiteRecords, TrialRecord, load_records
 from benchmark.report.reading.protocol import PROTOCOL, refuse_mixed_protocols
 from benchmark.report.reading.scores import HEADLINE, judged_keys, numeric_keys
 from benchmark.report.two_runs.renaming import under_the_names_of
@@ -28,9 +28,9 @@ class Pairing:
     budget: int
     strategy: str
     key: str
-    first: Estimate
-    second: Estimate
-    difference: Estimate
+    first: MeanOverSeeds
+    second: MeanOverSeeds
+    difference: MeanOverSeeds
     identical: int  # pairs whose numbers agree to the last bit
     p: float
     p_holm: float  # over this score's cells
@@ -59,7 +59,7 @@ def compare_runs(first: str, second: str) -> TwoRuns:
     code and settings may differ, which is what the comparison is for; they are listed.
     """
     manifests = _manifests(first, second)
-    runs = [load_suite(path, path.parent.parent) for path in manifests]
+    runs = [load_records(path, path.parent.parent) for path in manifests]
     runs[1] = under_the_names_of(runs[0], runs[1])
     for suite in runs:
         refuse_mixed_protocols(suite)
@@ -204,6 +204,6 @@ def _cells(suite: SuiteRecords) -> list[tuple[str, int, str]]:
     return list(dict.fromkeys((t.dataset, t.budget, t.strategy) for t in suite.records))
 
 
-def _first_of(suite: SuiteRecords, dataset: str) -> Record:
+def _first_of(suite: SuiteRecords, dataset: str) -> TrialRecord:
     done = sorted(trial for trial in suite.records if trial.dataset == dataset)
     return suite.records[done[0]] if done else {}

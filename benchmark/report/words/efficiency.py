@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from benchmark.report.comparing.comparison import Comparison, remembered
+from benchmark.report.comparing.comparison import SuiteComparison, remembered
 from benchmark.report.comparing.data_efficiency import (
     Equivalent,
     GapClosed,
@@ -17,7 +17,7 @@ from benchmark.report.words.tables import Column, markdown
 
 
 @remembered
-def efficiency_lines(comparison: Comparison, key: str = HEADLINE) -> list[str]:
+def efficiency_lines(comparison: SuiteComparison, key: str = HEADLINE) -> list[str]:
     """Return the Markdown lines of the section; a sentence on why, where one budget allows none."""
     found = equivalents(comparison, key)
     if not found:
@@ -29,7 +29,7 @@ def efficiency_lines(comparison: Comparison, key: str = HEADLINE) -> list[str]:
     ]
 
 
-def efficiency_notes(comparison: Comparison, key: str) -> list[str]:
+def efficiency_notes(comparison: SuiteComparison, key: str) -> list[str]:
     """Say how to read the columns and where nothing is said."""
     baseline = comparison.suite.baseline
     flat = [
@@ -48,7 +48,7 @@ def efficiency_notes(comparison: Comparison, key: str) -> list[str]:
 
 
 def efficiency_columns(
-    comparison: Comparison, found: list[Equivalent], gaps: list[GapClosed]
+    comparison: SuiteComparison, found: list[Equivalent], gaps: list[GapClosed]
 ) -> list[Column]:
     """Return one row per strategy and budget."""
     several = len(comparison.suite.datasets) > 1

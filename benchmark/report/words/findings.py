@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from benchmark.report.comparing.comparison import Cell, Comparison, Estimate, remembered
+from benchmark.report.comparing.comparison import Cell, MeanOverSeeds, SuiteComparison, remembered
 from benchmark.report.comparing.data_efficiency import equivalents
 from benchmark.report.comparing.significance import contrasts
-from benchmark.report.reading.loading import Record
+from benchmark.report.reading.loading import TrialRecord
 from benchmark.report.reading.protocol import features_phrase, few_samples, protocol_record
 from benchmark.report.reading.scores import HEADLINE
 from benchmark.report.words.efficiency import equivalent_sentences
@@ -24,7 +24,7 @@ from benchmark.report.words.paired import stars_phrase
 
 
 @remembered
-def findings(comparison: Comparison) -> list[str]:
+def findings(comparison: SuiteComparison) -> list[str]:
     """Return the Markdown lines of the answer: a line per dataset that sums up, then an item per budget."""
     lines: list[str] = []
     for dataset in comparison.suite.datasets:
@@ -37,7 +37,7 @@ def findings(comparison: Comparison) -> list[str]:
     return [*lines, _reading_rules(comparison)]
 
 
-def _in_images(comparison: Comparison, dataset: str) -> list[str]:
+def _in_images(comparison: SuiteComparison, dataset: str) -> list[str]:
     """Return an item on what strategies are worth in images, where an interval bounds it from below."""
     found = [
         e for e in equivalents(comparison, HEADLINE) if e.dataset == dataset and e.n > 1 and not e.open_below
@@ -48,7 +48,7 @@ def _in_images(comparison: Comparison, dataset: str) -> list[str]:
     return [f"- **In images.** {' '.join(equivalent_sentences(worth, comparison.suite.baseline))}"]
 
 
-def budget_findings(comparison: Comparison, dataset: str, budget: int) -> list[str]:
+def budget_findings(comparison: SuiteComparison, dataset: str, budget: int) -> list[str]:
     """Return what one budget's records say, an item about likelihood, one about samples, then cautions."""
     cells = comparison.at(dataset, budget)
     leader = best(cells, HEADLINE)
@@ -69,7 +69,7 @@ def best(cells: Sequence[Cell], key: str) -> Cell | None:
     return min(scored, key=lambda cell: cell.score(key).mean, default=None)
 
 
-def _summary(comparison: Comparison, dataset: str) -> str:
+def _summary(comparison: SuiteComparison, dataset: str) -> str:
     """Name the leaders, and the strategies whose interval against the baseline excludes zero."""
     cells = comparison.at(dataset)
     leading = [best(comparison.at(dataset, b), HEADLINE) for b in comparison.suite.budgets(dataset)]
@@ -96,7 +96,7 @@ def _by_strategy(cells: Sequence[Cell]) -> str:
     return "; ".join(f"`{name}` at {listed(found)}" for name, found in budgets.items())
 
 
-def _against_baseline(comparison: Comparison, cells: Sequence[Cell], leader: Cell) -> list[str]:
+def _against_baseline(comparison: SuiteComparison, cells: Sequence[Cell], leader: Cell) -> list[str]:
     baseline = comparison.suite.baseline
     paired = [cell for cell in cells if cell.strategy != baseline and cell.difference(HEADLINE).n]
     if not paired:
@@ -121,7 +121,7 @@ def _against_baseline(comparison: Comparison, cells: Sequence[Cell], leader: Cel
     return sentences
 
 
-def _against_runner_up(comparison: Comparison, cells: Sequence[Cell], leader: Cell) -> list[str]:
+def _against_runner_up(comparison: SuiteComparison, cells: Sequence[Cell], leader: Cell) -> list[str]:
     second = best([cell for cell in cells if cell is not leader], HEADLINE)
     if second is None or comparison.suite.baseline == second.strategy:
         return []  # the sentence about the baseline has said it
@@ -131,7 +131,7 @@ def _against_runner_up(comparison: Comparison, cells: Sequence[Cell], leader: Ce
     return [f"Against the runner-up `{second.strategy}`: {_difference(found)}."]
 
 
-def _difference(found: Estimate) -> str:
+def _difference(found: MeanOverSeeds) -> str:
     verdict = {
         "below": ", an interval that excludes zero",
         "above": ", an interval that excludes zero",
@@ -148,7 +148,7 @@ def _unequal_seeds(cells: Sequence[Cell]) -> list[str]:
     return [f"Strategies have {spread(counts)} seeds here: trust paired differences, not the order of means."]
 
 
-def _still_improving(comparison: Comparison, cells: Sequence[Cell]) -> list[str]:
+def _still_improving(comparison: SuiteComparison, cells: Sequence[Cell]) -> list[str]:
     named = []
     for cell in cells:
         records = comparison.suite.done(cell.dataset, cell.budget, cell.strategy).values()
@@ -162,12 +162,12 @@ def _still_improving(comparison: Comparison, cells: Sequence[Cell]) -> list[str]
     ]
 
 
-def _lowest_at_the_end(record: Record) -> bool:
+def _lowest_at_the_end(record: TrialRecord) -> bool:
     curve = [v for v in record.get("curve_rate_heldout_bpd") or [] if v is not None and math.isfinite(v)]
     return len(curve) > 1 and curve[-1] < min(curve[:-1])
 
 
-def _samples(comparison: Comparison, cells: Sequence[Cell], leader: Cell) -> list[str]:
+def _samples(comparison: SuiteComparison, cells: Sequence[Cell], leader: Cell) -> list[str]:
     record = protocol_record(comparison.suite, leader.dataset)
     by_fid, by_kid = best(cells, "fid"), best(cells, "kid")
     order = [("KID", "kid", by_kid), ("FID", "fid", by_fid)]
@@ -197,7 +197,7 @@ def _company(cells: Sequence[Cell], cell: Cell) -> str:
     return listed(said) or "neither recall nor a nearest-training ratio was measured"
 
 
-def _memorising(comparison: Comparison, by_fid: Cell, leader: Cell) -> list[str]:
+def _memorising(comparison: SuiteComparison, by_fid: Cell, leader: Cell) -> list[str]:
     """Warn where paired seeds show FID's favourite nearer to the training images and less diverse."""
     keys = ("nearest_training_ratio", "recall")
     found = [comparison.between(key, by_fid, leader) for key in keys]
@@ -216,7 +216,7 @@ def _said(cells: Sequence[Cell], cell: Cell, key: str) -> str:
     return mean_phrase(cell.score(key), decimals_for((c.score(key) for c in cells), key))
 
 
-def _reading_rules(comparison: Comparison) -> str:
+def _reading_rules(comparison: SuiteComparison) -> str:
     intervals = sum(cell.difference(HEADLINE).has_interval for cell in comparison.cells)
     seeds = spread(cell.done for cell in comparison.cells)
     sentences = [

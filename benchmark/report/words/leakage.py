@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.report.comparing.comparison import Comparison, remembered
+from benchmark.report.comparing.comparison import SuiteComparison, remembered
 from benchmark.report.reading.scores import IMPOSSIBLE, SCORES, leak_keys, score
 from benchmark.report.words.formatting import score_texts
 from benchmark.report.words.tables import Column, markdown
@@ -21,7 +21,7 @@ _FLOORS = ("fid_floor", "fid_inf", "kid_floor")
 
 
 @remembered
-def leak_lines(comparison: Comparison) -> list[str]:
+def leak_lines(comparison: SuiteComparison) -> list[str]:
     """Return the section's lines: one table per dataset and subject, only of scores the records hold."""
     lines: list[str] = []
     floors = [key for key in _FLOORS if key in comparison.metrics]
@@ -38,7 +38,7 @@ def leak_lines(comparison: Comparison) -> list[str]:
     return lines or ["The records hold neither leakage nor memorisation scores."]
 
 
-def _table(comparison: Comparison, dataset: str, keys: list[str]) -> list[Column]:
+def _table(comparison: SuiteComparison, dataset: str, keys: list[str]) -> list[Column]:
     cells = comparison.at(dataset)
     keys = [key for key in keys if any(cell.score(key).n for cell in cells)]
     if not keys:

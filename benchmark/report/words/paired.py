@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmark.report.comparing.comparison import Comparison, remembered
+from benchmark.report.comparing.comparison import SuiteComparison, remembered
 from benchmark.report.comparing.seed_scatter import Scatter, seed_scatter
 from benchmark.report.comparing.significance import (
     LEVEL,
@@ -16,13 +16,13 @@ from benchmark.report.comparing.significance import (
 )
 from benchmark.report.comparing.variance_split import has_repeats
 from benchmark.report.reading.scores import HEADLINE, score
-from benchmark.report.words.formatting import decimals_of_differences, interval, listed, number, spread
+from benchmark.report.words.formatting import decimals_of_differences, interval, listed, number_text, spread
 from benchmark.report.words.tables import Column, markdown
 from benchmark.report.words.variance import variance_lines
 
 
 @remembered
-def paired_lines(comparison: Comparison) -> list[str]:
+def paired_lines(comparison: SuiteComparison) -> list[str]:
     """Return the Markdown lines of the section on paired comparisons in the headline."""
     found = contrasts(comparison, HEADLINE)
     if not found:
@@ -65,7 +65,7 @@ def stars_phrase(found: Sequence[Contrast]) -> str:
     return f"★: corrected p at most {LEVEL:g}{f' ({listed(starred)})' if starred else '; none here'}."
 
 
-def contrast_columns(comparison: Comparison, found: Sequence[Contrast]) -> list[Column]:
+def contrast_columns(comparison: SuiteComparison, found: Sequence[Contrast]) -> list[Column]:
     """Return one row per contrast."""
     several = len(comparison.suite.datasets) > 1
     decimals = decimals_of_differences(contrast.difference for contrast in found)
@@ -86,7 +86,7 @@ def contrast_columns(comparison: Comparison, found: Sequence[Contrast]) -> list[
     ]
 
 
-def rank_columns(comparison: Comparison, key: str = HEADLINE) -> list[Column]:
+def rank_columns(comparison: SuiteComparison, key: str = HEADLINE) -> list[Column]:
     """Return the strategies' mean ranks over datasets; empty when there is one dataset."""
     if len(comparison.suite.datasets) < 2:
         return []
@@ -99,7 +99,7 @@ def rank_columns(comparison: Comparison, key: str = HEADLINE) -> list[Column]:
     ]
 
 
-def scatter_lines(comparison: Comparison) -> list[str]:
+def scatter_lines(comparison: SuiteComparison) -> list[str]:
     """Return how far seeds scatter, how much of it pairing removes, and what cannot be separated."""
     found = seed_scatter(comparison, HEADLINE)
     if not found:
@@ -125,7 +125,7 @@ def scatter_lines(comparison: Comparison) -> list[str]:
     ]
 
 
-def scatter_columns(comparison: Comparison, found: Sequence[Scatter]) -> list[Column]:
+def scatter_columns(comparison: SuiteComparison, found: Sequence[Scatter]) -> list[Column]:
     """Return one row per contrast: standard deviations over seeds, and the share pairing removes."""
     several = len(comparison.suite.datasets) > 1
     lead: list[Column] = [("dataset", [s.dataset for s in found])] if several else []
@@ -134,9 +134,9 @@ def scatter_columns(comparison: Comparison, found: Sequence[Scatter]) -> list[Co
         ("images", [str(s.budget) for s in found]),
         ("strategy", [f"`{s.strategy}`" for s in found]),
         ("pairs", [str(s.n) for s in found]),
-        ("SD over seeds, its own", [number(s.own, 4) for s in found]),
-        ("SD over seeds, baseline", [number(s.baseline, 4) for s in found]),
-        ("SD of paired differences", [number(s.paired, 4) for s in found]),
+        ("SD over seeds, its own", [number_text(s.own, 4) for s in found]),
+        ("SD over seeds, baseline", [number_text(s.baseline, 4) for s in found]),
+        ("SD of paired differences", [number_text(s.paired, 4) for s in found]),
         ("variance removed by pairing", [f"{100 * s.removed:.0f} %".replace("-", "−") for s in found]),
     ]
 

@@ -7,8 +7,8 @@ import statistics
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from benchmark.report.comparing.comparison import Comparison, remembered
-from benchmark.report.reading.loading import PlannedTrial, Record, SuiteRecords, one_line
+from benchmark.report.comparing.comparison import SuiteComparison, remembered
+from benchmark.report.reading.loading import PlannedTrial, SuiteRecords, TrialRecord, in_one_line
 from benchmark.report.reading.protocol import PROTOCOL, protocol_record
 from benchmark.report.reading.scores import number_in
 from benchmark.report.words.formatting import listed, spread
@@ -28,7 +28,7 @@ _NOT_SETTINGS = (
 
 
 @remembered
-def unfinished_lines(comparison: Comparison) -> list[str]:
+def unfinished_lines(comparison: SuiteComparison) -> list[str]:
     """Return the section's lines on failed and missing trials and on scores that are null."""
     suite = comparison.suite
     if suite.unfinished:
@@ -54,7 +54,7 @@ def _seed_text(trial: PlannedTrial) -> str:
     return f"{trial.seed}, initialisation {trial.initialisation}" if trial.initialisation else str(trial.seed)
 
 
-def protocol_lines(comparison: Comparison) -> list[str]:
+def protocol_lines(comparison: SuiteComparison) -> list[str]:
     """Return the section's lines on how every trial was trained and measured."""
     summary, table = shared_settings_lines(comparison)
     details = ["", "<details>", f"<summary>{summary}</summary>", "", *table, "", "</details>"]
@@ -62,7 +62,7 @@ def protocol_lines(comparison: Comparison) -> list[str]:
 
 
 @remembered
-def own_settings_lines(comparison: Comparison) -> list[str]:
+def own_settings_lines(comparison: SuiteComparison) -> list[str]:
     """Return what was measured how, and what each strategy keeps to itself."""
     suite = comparison.suite
     records = [protocol_record(suite, dataset) for dataset in suite.datasets]
@@ -79,7 +79,7 @@ def own_settings_lines(comparison: Comparison) -> list[str]:
     ]
 
 
-def shared_settings_lines(comparison: Comparison) -> tuple[str, list[str]]:
+def shared_settings_lines(comparison: SuiteComparison) -> tuple[str, list[str]]:
     """Return a summary and the table of what all trials have in common; no lines where that is nothing."""
     suite = comparison.suite
     shared, _ = _settings(comparison)
@@ -90,7 +90,7 @@ def shared_settings_lines(comparison: Comparison) -> tuple[str, list[str]]:
 
 
 @remembered
-def environment_lines(comparison: Comparison) -> list[str]:
+def environment_lines(comparison: SuiteComparison) -> list[str]:
     """Return the section's lines on versions, hardware, code and time; disagreeing records are all listed."""
     records = list(comparison.suite.records.values())
     seconds = sorted(s for r in records if (s := number_in(r, "wall_seconds")) is not None)
@@ -118,13 +118,13 @@ _ENVIRONMENT = (
 )
 
 
-def commits(comparison: Comparison) -> list[str]:
+def commits(comparison: SuiteComparison) -> list[str]:
     """Return the git commits that ran the finished trials."""
     found = {record.get("git_commit") for record in comparison.suite.records.values()}
     return sorted(str(commit) for commit in found if commit)
 
 
-def _strategy_columns(comparison: Comparison) -> list[tuple[str, list[str]]]:
+def _strategy_columns(comparison: SuiteComparison) -> list[tuple[str, list[str]]]:
     suite = comparison.suite
     groups = {
         name: [suite.records[t] for t in sorted(suite.records) if t.strategy == name]
@@ -145,7 +145,7 @@ def _strategy_columns(comparison: Comparison) -> list[tuple[str, list[str]]]:
 
 
 @remembered
-def _settings(comparison: Comparison) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+def _settings(comparison: SuiteComparison) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Split the trials' settings into those shared by all and those that one strategy keeps to itself."""
     suite = comparison.suite
     flat = {}
@@ -184,7 +184,7 @@ def _null_scores(suite: SuiteRecords) -> list[str]:
     for trial in sorted(suite.records):
         for key, reason in suite.records[trial].items():
             if key.endswith(suffix) and reason:
-                groups.setdefault((key.removesuffix(suffix), one_line(reason)), []).append(trial)
+                groups.setdefault((key.removesuffix(suffix), in_one_line(reason)), []).append(trial)
     if not groups:
         return []
     lines = ["", "Scores that finished trials could not give (left out of means and pairs):", ""]
@@ -195,7 +195,7 @@ def _null_scores(suite: SuiteRecords) -> list[str]:
     return lines
 
 
-def _values(records: Iterable[Record], key: str) -> str:
+def _values(records: Iterable[TrialRecord], key: str) -> str:
     """Return the one value all records agree on, or every value with the number of records that have it."""
     counts: dict[str, int] = {}
     for record in records:
@@ -206,7 +206,7 @@ def _values(records: Iterable[Record], key: str) -> str:
     return listed([f"{text} ({count} trials)" for text, count in sorted(counts.items())])
 
 
-def _range(records: Iterable[Record], key: str) -> str:
+def _range(records: Iterable[TrialRecord], key: str) -> str:
     numbers = [int(v) for record in records if (v := number_in(record, key)) is not None]
     return spread(numbers) if numbers else "–"
 
@@ -220,4 +220,4 @@ def _shown(value: object, most: int = 120) -> str:
     if value is None:
         return "not recorded"
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
-    return f"`{one_line(text, most)}`"
+    return f"`{in_one_line(text, most)}`"

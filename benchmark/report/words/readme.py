@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmark.report.comparing.comparison import Cell, Comparison, remembered
+from benchmark.report.comparing.comparison import Cell, SuiteComparison, remembered
 from benchmark.report.reading.loading import SuiteRecords
 from benchmark.report.reading.protocol import few_samples, protocol_record
 from benchmark.report.reading.scores import HEADLINE
@@ -43,7 +43,7 @@ _FILES = (
 )
 
 
-def readme_text(comparison: Comparison, captions: Sequence[Caption], notes: Sequence[str] = ()) -> str:
+def readme_text(comparison: SuiteComparison, captions: Sequence[Caption], notes: Sequence[str] = ()) -> str:
     """Return README.md; `notes` name figures that could not be drawn."""
     sections = [
         (
@@ -84,7 +84,7 @@ def _title(suite: SuiteRecords) -> list[str]:
 
 
 @remembered
-def result_lines(comparison: Comparison) -> list[str]:
+def result_lines(comparison: SuiteComparison) -> list[str]:
     suite = comparison.suite
     lines: list[str] = []
     for dataset in suite.datasets:
@@ -145,7 +145,7 @@ def _figure_lines(captions: Sequence[Caption], notes: Sequence[str]) -> list[str
     return lines + [f"- {note}" for note in notes]
 
 
-def reproduce_lines(comparison: Comparison) -> list[str]:
+def reproduce_lines(comparison: SuiteComparison) -> list[str]:
     suite = comparison.suite
     found = commits(comparison)
     checkout = [f"git checkout {found[0].removesuffix('-dirty')}"] if len(found) == 1 else []

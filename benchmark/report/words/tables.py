@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from benchmark.report.comparing.comparison import Cell, Comparison
+from benchmark.report.comparing.comparison import Cell, SuiteComparison
 from benchmark.report.comparing.data_efficiency import equivalents
 from benchmark.report.comparing.significance import contrasts
-from benchmark.report.reading.loading import Record
+from benchmark.report.reading.loading import TrialRecord
 from benchmark.report.reading.protocol import features_phrase, few_samples
 from benchmark.report.reading.scores import HEADLINE, judged_keys, plugin_keys, score
 from benchmark.report.words.formatting import difference_texts, score_texts
@@ -18,7 +18,7 @@ Column = tuple[str, list[str]]  # heading, one text per row
 _NAMES = ("dataset", "strategy")
 
 
-def frame(comparison: Comparison) -> pd.DataFrame:
+def frame(comparison: SuiteComparison) -> pd.DataFrame:
     """Return one row per (dataset, budget, strategy), every score's estimate and paired difference beside it.
 
     A score `s` fills s_mean, s_low, s_high, s_n and s_diff_mean, s_diff_low, s_diff_high, s_n_pairs,
@@ -38,7 +38,7 @@ def frame(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def csv_text(comparison: Comparison) -> str:
+def table_csv(comparison: SuiteComparison) -> str:
     """Return the data frame as CSV, numbers to ten significant digits."""
     return frame(comparison).to_csv(index=False, float_format="%.10g", lineterminator="\n")
 
@@ -59,7 +59,7 @@ def likelihood_columns(cells: Sequence[Cell], baseline: str | None) -> list[Colu
     ]
 
 
-def sample_columns(cells: Sequence[Cell], record: Record) -> list[Column]:
+def sample_columns(cells: Sequence[Cell], record: TrialRecord) -> list[Column]:
     """Return the columns of the sample table; the nearest-training ratio always stands beside FID."""
     keys = ["kid", "fid", "nearest_training_ratio", "precision", "recall", "rfid"]
     if not few_samples(record):
@@ -68,7 +68,7 @@ def sample_columns(cells: Sequence[Cell], record: Record) -> list[Column]:
     return [*_leading_columns(cells), *scored]
 
 
-def plugin_columns(comparison: Comparison, dataset: str) -> list[Column]:
+def plugin_columns(comparison: SuiteComparison, dataset: str) -> list[Column]:
     """Return a table of the scores the house does not know, over all budgets; empty if there are none."""
     cells = comparison.at(dataset)
     keys = [k for k in plugin_keys(comparison.metrics) if any(cell.score(k).n for cell in cells)]
@@ -109,7 +109,7 @@ def _score_fields(cell: Cell, key: str) -> dict[str, object]:
     }
 
 
-def _tested_fields(comparison: Comparison) -> dict[tuple[str, int, str, str], dict[str, object]]:
+def _tested_fields(comparison: SuiteComparison) -> dict[tuple[str, int, str, str], dict[str, object]]:
     """Return what tests add to a cell's score, by dataset, budget, strategy and score."""
     fields: dict[tuple[str, int, str, str], dict[str, object]] = {}
     for key in judged_keys(comparison.metrics):
@@ -135,7 +135,7 @@ def _tested_fields(comparison: Comparison) -> dict[tuple[str, int, str, str], di
     return fields
 
 
-def _sample_heading(key: str, record: Record) -> str:
+def _sample_heading(key: str, record: TrialRecord) -> str:
     known = score(key)
     arrow = {"lower": " ↓", "higher": " ↑"}.get(known.better, "")
     protocol = f" ({features_phrase(record)})" if key in ("fid", "kid") else ""

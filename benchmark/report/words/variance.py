@@ -7,26 +7,26 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from benchmark.report.comparing.comparison import Comparison, remembered
+from benchmark.report.comparing.comparison import SuiteComparison, remembered
 from benchmark.report.comparing.nested_variance import LEVELS
 from benchmark.report.comparing.variance_split import (
     SPLIT,
     Option,
-    Split,
+    VarianceSplit,
     best_samplings,
     costs,
     options,
     splits,
 )
 from benchmark.report.reading.scores import HEADLINE, score
-from benchmark.report.words.formatting import NOTHING, listed, number
+from benchmark.report.words.formatting import NOTHING, listed, number_text
 from benchmark.report.words.tables import Column, markdown
 
 _BELOW_ZERO = "†"
 
 
 @remembered
-def variance_lines(comparison: Comparison) -> list[str]:
+def variance_lines(comparison: SuiteComparison) -> list[str]:
     """Return the lines of the section of a suite with repeats."""
     found = {key: splits(comparison, key) for key in SPLIT if splits(comparison, key)}
     if not found:
@@ -43,7 +43,7 @@ def variance_lines(comparison: Comparison) -> list[str]:
     return [*lines, *_advice_lines(comparison, found)]
 
 
-def _what_it_is(comparison: Comparison) -> str:
+def _what_it_is(comparison: SuiteComparison) -> str:
     baseline = comparison.suite.baseline
     paired = (
         f" The rows *difference to `{baseline}`* are what strategies are compared by." if baseline else ""
@@ -62,7 +62,7 @@ def _what_it_is(comparison: Comparison) -> str:
     )
 
 
-def variance_csv(comparison: Comparison) -> str:
+def variance_csv(comparison: SuiteComparison) -> str:
     """Return every component as CSV, a row per split and level; variances, not standard deviations."""
     rows = []
     for split in (split for key in SPLIT for split in splits(comparison, key)):
@@ -77,7 +77,7 @@ def variance_csv(comparison: Comparison) -> str:
     return pd.DataFrame(rows).to_csv(index=False, float_format="%.10g", lineterminator="\n")
 
 
-def split_columns(comparison: Comparison, rows: Sequence[Split]) -> list[Column]:
+def split_columns(comparison: SuiteComparison, rows: Sequence[VarianceSplit]) -> list[Column]:
     """Return one row per split: design, standard deviation of each level, shares of the variance."""
     suite = comparison.suite
     several = len(suite.datasets) > 1
@@ -95,11 +95,11 @@ def split_columns(comparison: Comparison, rows: Sequence[Split]) -> list[Column]
     ]
 
 
-def _design(split: Split) -> str:
+def _design(split: VarianceSplit) -> str:
     return " × ".join(str(low) if low == high else f"{low} to {high}" for low, high in split.counts)
 
 
-def _component_text(split: Split, level: str) -> str:
+def _component_text(split: VarianceSplit, level: str) -> str:
     found = next((c for c in split.components if c.level == level), None)
     if found is None:
         return NOTHING
@@ -114,10 +114,10 @@ def _deviation(variance: float) -> str:
     size = math.sqrt(variance)
     if not size:
         return "0"
-    return number(size, min(max(1 - math.floor(math.log10(size)), 0), 8))
+    return number_text(size, min(max(1 - math.floor(math.log10(size)), 0), 8))
 
 
-def _shares(split: Split, levels: Sequence[str]) -> str:
+def _shares(split: VarianceSplit, levels: Sequence[str]) -> str:
     shown = {component.level: component.shown for component in split.components}
     total = math.fsum(shown.values())
     if not total:
@@ -126,7 +126,7 @@ def _shares(split: Split, levels: Sequence[str]) -> str:
     return f"{' / '.join(parts)} %"
 
 
-def _notes(rows: Sequence[Split]) -> list[str]:
+def _notes(rows: Sequence[VarianceSplit]) -> list[str]:
     """Say what a mark means, and what these repeats cannot tell apart and why."""
     notes = []
     if rows[0].key == HEADLINE:
@@ -146,7 +146,7 @@ def _notes(rows: Sequence[Split]) -> list[str]:
     return [" ".join(notes), ""] if notes else []
 
 
-def _lacking(rows: Sequence[Split]) -> list[str]:
+def _lacking(rows: Sequence[VarianceSplit]) -> list[str]:
     """Name what would have to be repeated for the levels that stand together or are absent."""
     levels = {component.level for row in rows for component in row.components}
     found = []
@@ -159,9 +159,9 @@ def _lacking(rows: Sequence[Split]) -> list[str]:
     return found
 
 
-def _advice_lines(comparison: Comparison, found: dict[str, list[Split]]) -> list[str]:
+def _advice_lines(comparison: SuiteComparison, found: dict[str, list[VarianceSplit]]) -> list[str]:
     """Return the table of what one more of each does, and the sentence it comes to."""
-    rows: list[tuple[Split, list[Option]]] = []
+    rows: list[tuple[VarianceSplit, list[Option]]] = []
     for key in found:
         for split in _compared(found[key]):
             known = options(split, costs(comparison, split.dataset, split.budget))
@@ -197,9 +197,9 @@ def _advice_lines(comparison: Comparison, found: dict[str, list[Split]]) -> list
     ]
 
 
-def _compared(rows: Sequence[Split]) -> list[Split]:
+def _compared(rows: Sequence[VarianceSplit]) -> list[VarianceSplit]:
     """Keep one split per dataset and budget: of the difference and over all strategies, if there is one."""
-    best: dict[tuple[str, int], Split] = {}
+    best: dict[tuple[str, int], VarianceSplit] = {}
     for row in sorted(rows, key=lambda row: (not row.is_difference, row.strategy is not None)):
         best.setdefault((row.dataset, row.budget), row)
     return [best[place] for place in dict.fromkeys((row.dataset, row.budget) for row in rows)]
@@ -216,7 +216,7 @@ def _best(known: Sequence[Option]) -> Option:
     return max(known, key=lambda option: option.rate)
 
 
-def _sentence(comparison: Comparison, split: Split, known: Sequence[Option]) -> str:
+def _sentence(comparison: SuiteComparison, split: VarianceSplit, known: Sequence[Option]) -> str:
     where = f"{split.dataset}, {split.budget} images, {score(split.key).title}"
     best = _best(known)
     rates = listed([f"{o.level} {100 * o.removed / o.seconds:.2g} %" for o in known if o.seconds])
