@@ -16,8 +16,10 @@ from benchmark.errors import UserError
 from benchmark.report.comparing.comparison import SuiteComparison, compare
 from benchmark.report.reading.loading import load_records
 from benchmark.report.reading.protocol import refuse_mixed_protocols
+from benchmark.report.words.frame import table_csv
 from benchmark.report.words.readme import readme_text
-from benchmark.report.words.tables import table_csv
+from benchmark.report.words.section import Contents
+from benchmark.report.words.sections import SECTIONS
 
 Record = dict[str, Any]
 Change = Callable[[Record], Record | None]
@@ -116,7 +118,7 @@ def compared(manifest: Path) -> SuiteComparison:
 
 
 def readme_of(manifest: Path) -> str:
-    return readme_text(compared(manifest), [])
+    return readme_text(Contents(compared(manifest)), SECTIONS)
 
 
 def rows_of(comparison: SuiteComparison) -> list[dict[str, str]]:

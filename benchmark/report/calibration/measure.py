@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr
 
-from benchmark.report.comparing.comparison import CONFIDENCE, estimate
+from benchmark.report.comparing.means import CONFIDENCE, estimate
 from benchmark.report.comparing.power import power_of
 from benchmark.report.comparing.resampling import bca_interval, bootstrap_interval, bootstrap_t_interval
 from benchmark.report.comparing.significance import LEVEL, holm, least_p, sign_flip_p

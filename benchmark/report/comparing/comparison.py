@@ -1,56 +1,23 @@
-"""Compare strategies seed by seed: means, Student-t intervals and paired differences.
+"""Compare strategies seed by seed: every score's mean and paired difference to the baseline.
 
-Student (1908), *The probable error of a mean*. The unit of analysis is the seed; a pair is two strategies
-under the same (dataset, budget, seed), which share images, initial weights and sampling noise.
+The unit of analysis is the seed; a pair is two strategies under the same (dataset, budget, seed), which share
+images, initial weights and sampling noise.
 """
 
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from scipy.special import stdtrit  # the quantile of scipy.stats.t, at a tenth of the import time
+from benchmark.report.comparing.means import MeanOverSeeds, by_seed, estimate, paired_difference
+from benchmark.report.reading.scores import Headline, numeric_keys
+from benchmark.report.reading.suite_records import SuiteRecords
 
-from benchmark.report.reading.loading import SuiteRecords, TrialRecord
-from benchmark.report.reading.scores import number_in, numeric_keys
-
-CONFIDENCE = 0.95
 Rest = ParamSpec("Rest")
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class MeanOverSeeds:
-    """Hold a mean over n seeds with its interval; `low` and `high` are NaN when n < 2."""
-
-    n: int = 0
-    mean: float = math.nan
-    low: float = math.nan
-    high: float = math.nan
-    left_out: int = 0  # paired differences only: planned seeds without a number in both arms
-
-    @property
-    def has_interval(self) -> bool:
-        """Say whether there are two seeds or more."""
-        return self.n >= 2
-
-    @property
-    def half_width(self) -> float:
-        """Return half the interval's width; NaN without an interval."""
-        return (self.high - self.low) / 2
-
-    @property
-    def side_of_zero(self) -> str:
-        """Return where the interval lies: "below", "above", "around" zero, or "unknown" without one."""
-        if not self.has_interval:
-            return "unknown"
-        if self.low <= 0.0 <= self.high:
-            return "around"
-        return "below" if self.high < 0.0 else "above"
 
 
 @dataclass(frozen=True)
@@ -81,6 +48,11 @@ class SuiteComparison:
     suite: SuiteRecords
     metrics: tuple[str, ...]
     cells: tuple[Cell, ...]  # by dataset (the plan's order), budget (ascending), strategy (the plan's order)
+
+    @property
+    def headline(self) -> Headline:
+        """Return the score that leads, as the manifest names it."""
+        return self.suite.headline
 
     def at(self, dataset: str, budget: int | None = None) -> list[Cell]:
         """Return the cells of a dataset, of one budget or of all."""
@@ -123,40 +95,6 @@ def remembered(
         return result
 
     return once
-
-
-def estimate(values: Iterable[float]) -> MeanOverSeeds:
-    """Return the mean and the 95 % Student-t interval of values, whatever their order."""
-    values = sorted(values)  # a fixed order of summation
-    n = len(values)
-    if n == 0:
-        return MeanOverSeeds()
-    mean = math.fsum(values) / n
-    if n == 1:
-        return MeanOverSeeds(1, mean)
-    variance = math.fsum((value - mean) ** 2 for value in values) / (n - 1)
-    half = float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) * math.sqrt(variance / n)
-    return MeanOverSeeds(n, mean, mean - half, mean + half)
-
-
-def paired_difference(
-    ours: Mapping[int, float], theirs: Mapping[int, float], planned: Collection[int] = ()
-) -> MeanOverSeeds:
-    """Return the estimate of ours - theirs over the seeds both have.
-
-    A seed that one arm lacks is dropped from both and counted in `left_out`, together with planned seeds
-    that neither has.
-    """
-    shared = ours.keys() & theirs.keys()
-    every = ours.keys() | theirs.keys() | set(planned)
-    found = estimate(ours[seed] - theirs[seed] for seed in shared)
-    return MeanOverSeeds(found.n, found.mean, found.low, found.high, left_out=len(every) - len(shared))
-
-
-def by_seed(records: Mapping[int, TrialRecord], key: str) -> dict[int, float]:
-    """Return seed -> number, leaving out seeds whose record has none."""
-    numbers = {seed: number_in(record, key) for seed, record in records.items()}
-    return {seed: number for seed, number in numbers.items() if number is not None}
 
 
 def compare(suite: SuiteRecords) -> SuiteComparison:

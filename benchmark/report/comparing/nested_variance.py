@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import chdtri, fdtri
 
-from benchmark.report.comparing.comparison import CONFIDENCE
+from benchmark.report.comparing.means import CONFIDENCE
 
 LEVELS = ("subset", "initialisation", "sampling")
 RepeatPlace = tuple[int, int, int]  # seed (it draws the subset), initialisation, sampling

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.report.comparing.comparison import Cell, MeanOverSeeds, SuiteComparison, remembered
+from benchmark.report.comparing.comparison import Cell, SuiteComparison, remembered
+from benchmark.report.comparing.means import MeanOverSeeds
 from benchmark.report.comparing.resampling import bootstrap_intervals
-from benchmark.report.reading.scores import score
 
 LEVEL = 0.05
 _EXACT_UP_TO = 14  # pairs: 16,384 ways to flip; above, as many are drawn
@@ -32,6 +32,7 @@ class Contrast:
 
     cell: Cell
     key: str
+    better: str  # "lower", "higher" or "" where neither is
     difference: MeanOverSeeds  # Student-t interval
     bootstrap: tuple[float, float]  # percentile interval over resampled pairs, for comparison; NaN if n < 2
     p: float  # two-sided; NaN without pairs
@@ -46,10 +47,14 @@ class Contrast:
         return self.p_holm <= LEVEL
 
     @property
+    def first(self) -> int:
+        """Return the pairs won, or the lower ones where the score has no better direction."""
+        return self.higher if self.better == "higher" else self.lower
+
+    @property
     def record(self) -> str:
         """Return wins/ties/losses, or lower/equal/higher where the score has no better direction."""
-        ends = (self.higher, self.lower) if score(self.key).better == "higher" else (self.lower, self.higher)
-        return f"{ends[0]}/{self.equal}/{ends[1]}"
+        return f"{self.first}/{self.equal}/{self.lower + self.higher - self.first}"
 
 
 @remembered
@@ -71,6 +76,7 @@ def contrasts(comparison: SuiteComparison, key: str) -> list[Contrast]:
         Contrast(
             cell=cell,
             key=key,
+            better=comparison.suite.score(key).better,
             difference=cell.difference(key),
             bootstrap=interval,
             p=p,
@@ -137,7 +143,7 @@ def mean_ranks(comparison: SuiteComparison, key: str) -> tuple[dict[str, float],
     A block counts when every strategy has the score there; equal means share their ranks. Empty for a score
     without a better direction.
     """
-    better = score(key).better
+    better = comparison.suite.score(key).better
     names = comparison.suite.strategies
     if not better:
         return {}, 0

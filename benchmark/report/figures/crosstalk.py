@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from benchmark.report.comparing.comparison import SuiteComparison
-from benchmark.report.reading.loading import SuiteRecords
+from benchmark.report.reading.suite_records import SuiteRecords
 
 Crosstalk = Sequence[Sequence[float | None]]
 

@@ -6,7 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from benchmark.report.comparing.comparison import SuiteComparison, by_seed, estimate
+from benchmark.report.comparing.comparison import SuiteComparison
+from benchmark.report.comparing.means import by_seed, estimate
 from benchmark.report.figures.style import (
     GREY,
     MOST_DOTS,
@@ -16,7 +17,7 @@ from benchmark.report.figures.style import (
     rows_phrase,
     strategy_styles,
 )
-from benchmark.report.reading.loading import SuiteRecords
+from benchmark.report.reading.suite_records import SuiteRecords
 from benchmark.report.words.formatting import shortened, spread
 
 _OPAQUE = 0.8

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from benchmark.errors import UserError
-from benchmark.report.reading.loading import PlannedTrial, SuiteRecords, TrialRecord
-from benchmark.report.reading.scores import FEW_SAMPLES
+from benchmark.report.reading.scores import FEW_SAMPLES, TrialRecord
+from benchmark.report.reading.suite_records import FAMILY, TASK, PlannedTrial, SuiteRecords
 
 # Within a dataset these must agree, or the scores do not mean the same thing.
 PROTOCOL = (
@@ -20,6 +20,7 @@ PROTOCOL = (
 )
 
 _SPACE = "augmentation space"
+_KINDS = {"family": FAMILY, "task": TASK}  # what a record without the word is of
 
 
 def _space_of(record: TrialRecord) -> Any:
@@ -31,11 +32,11 @@ def _space_of(record: TrialRecord) -> Any:
 def refuse_mixed_protocols(suite: SuiteRecords) -> None:
     """Raise `UserError` when finished records of a dataset differ in a protocol field; name it and trials."""
     for dataset in suite.datasets:
-        for field in (*PROTOCOL, _SPACE):
+        for field in (*PROTOCOL, *_KINDS, _SPACE):
             groups: dict[str, list[PlannedTrial]] = {}
             for trial in sorted(suite.records):
                 record = suite.records[trial]
-                found = _space_of(record) if field == _SPACE else record.get(field)
+                found = _space_of(record) if field == _SPACE else record.get(field, _KINDS.get(field))
                 if trial.dataset == dataset and (field != _SPACE or found is not None):
                     groups.setdefault(json.dumps(found, sort_keys=True), []).append(trial)
             if len(groups) > 1:
@@ -55,6 +56,12 @@ def _mixed(suite: SuiteRecords, dataset: str, field: str, groups: dict[str, list
         f"Nothing is shown of a mixture. The {most} that agree can be: give each protocol a suite of its "
         f"own, or run the odd trials again{again}.",
     )
+
+
+def protocol_fields(suite: SuiteRecords) -> list[str]:
+    """Return the fields that a table of the protocol shows: family and task where a record names them."""
+    named = [field for field in _KINDS if any(field in record for record in suite.records.values())]
+    return [*named, *PROTOCOL]
 
 
 def few_samples(record: TrialRecord) -> bool:

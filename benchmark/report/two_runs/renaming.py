@@ -6,7 +6,8 @@ import dataclasses
 import json
 from collections.abc import Callable
 
-from benchmark.report.reading.loading import PlannedTrial, SuiteRecords, TrialRecord
+from benchmark.report.reading.scores import TrialRecord
+from benchmark.report.reading.suite_records import PlannedTrial, SuiteRecords
 
 
 def under_the_names_of(first: SuiteRecords, second: SuiteRecords) -> SuiteRecords:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from benchmark.report.comparing.comparison import Cell, MeanOverSeeds
+from benchmark.report.comparing.comparison import Cell
+from benchmark.report.comparing.means import MeanOverSeeds
 
 NOTHING = "–"
 
@@ -67,6 +68,11 @@ def mean_phrase(found: MeanOverSeeds, decimals: int) -> str:
     return f"{mean_and_half_width(found, decimals)} (n = {found.n}{', no interval' if found.n == 1 else ''})"
 
 
+def mean_in_column(cells: Sequence[Cell], cell: Cell, key: str) -> str:
+    """Say a mean with the decimals its column has in the table."""
+    return mean_phrase(cell.score(key), decimals_for((c.score(key) for c in cells), key))
+
+
 def interval(found: MeanOverSeeds, decimals: int) -> str:
     """Format a signed mean with its interval, without the number of pairs."""
     mean = number_text(found.mean, decimals, signed=True)
@@ -82,6 +88,13 @@ def difference_phrase(found: MeanOverSeeds, decimals: int) -> str:
         return "no pairs"
     text = interval(found, decimals)
     return f"{text} (1 pair, no interval)" if found.n == 1 else f"{text} ({found.n} pairs)"
+
+
+def p_text(p: float) -> str:
+    """Format a p-value; NaN becomes a dash."""
+    if p != p:
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}".rstrip("0").rstrip(".") if p < 1 else "1"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from benchmark.report.comparing.comparison import SuiteComparison, remembered
-from benchmark.report.reading.scores import IMPOSSIBLE, SCORES, leak_keys, score
+from benchmark.report.reading.score_titles import SCORES
+from benchmark.report.reading.scores import IMPOSSIBLE, leak_keys
 from benchmark.report.words.formatting import score_texts
-from benchmark.report.words.tables import Column, markdown
+from benchmark.report.words.markdown import Column, markdown
 
 # Read together; a record has those its suite asked for.
 _COPYING = (
@@ -47,7 +48,7 @@ def _table(comparison: SuiteComparison, dataset: str, keys: list[str]) -> list[C
         ("images", [str(cell.budget) for cell in cells]),
         ("strategy", [f"`{cell.strategy}`" for cell in cells]),
         ("n", [str(cell.done) for cell in cells]),
-        *((score(key).title, score_texts(cells, key)) for key in keys),
+        *((comparison.suite.score(key).title, score_texts(cells, key)) for key in keys),
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmark.report.comparing.comparison import SuiteComparison, remembered
-from benchmark.report.reading.scores import HEADLINE, number_in
+from benchmark.report.reading.scores import number_in
 from benchmark.report.words.formatting import listed, number_text
 
 _COLLAPSED = 0.25  # of the codebook: a map that uses its codes evenly has a perplexity near its size
@@ -64,18 +64,18 @@ def _unfinished(comparison: SuiteComparison) -> str:
     failed, missing = (comparison.suite.count(status) for status in ("failed", "missing"))
     if not failed + missing:
         return ""
-    dropped = sum(cell.difference(HEADLINE).left_out for cell in comparison.cells)
+    dropped = sum(cell.difference(comparison.headline.key).left_out for cell in comparison.cells)
     pairs = f" (pairs left out of both arms for it: {dropped})" if dropped else ""
     return f"{failed} failed and {missing} missing trials give no number{pairs}. The others are shown."
 
 
 def _no_headline(comparison: SuiteComparison) -> str:
     records = comparison.suite.records.values()
-    without = sum(number_in(record, HEADLINE) is None for record in records)
+    without = sum(number_in(record, comparison.headline.key) is None for record in records)
     if not without:
         return ""
     finished = f"{without} of {len(records)} finished trials"
-    return f"{finished} have no finite held-out bits/dim; their other scores are shown."
+    return f"{finished} have no finite {comparison.headline.title}; their other scores are shown."
 
 
 def _collapsed(comparison: SuiteComparison) -> str:

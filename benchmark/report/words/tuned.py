@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmark.report.reading.loading import SuiteRecords, in_one_line
+from benchmark.report.reading.loading import in_one_line
+from benchmark.report.reading.suite_records import SuiteRecords
 from benchmark.report.words.formatting import listed
 
 

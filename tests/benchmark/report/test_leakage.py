@@ -19,7 +19,8 @@ from benchmark.report.figures.crosstalk import crosstalk_figure
 from benchmark.report.figures.leakage import leakage_figure, leaking_operations
 from benchmark.report.figures.views import load_views, seen_views
 from benchmark.report.reading.loading import load_records
-from benchmark.report.reading.scores import SCORES, plugin_keys
+from benchmark.report.reading.score_titles import SCORES
+from benchmark.report.reading.scores import plugin_keys
 from benchmark.report.words.leakage import leak_lines
 
 LEAK = {"none": 0.1, "constant": 0.9}

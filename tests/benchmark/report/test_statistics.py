@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from benchmark.report.comparing.comparison import MeanOverSeeds, by_seed, compare, estimate, paired_difference
+from benchmark.report.comparing.comparison import compare
+from benchmark.report.comparing.means import MeanOverSeeds, by_seed, estimate, paired_difference
 from benchmark.report.reading.loading import load_records
 from benchmark.report.reading.scores import numeric_keys, plugin_keys
 from benchmark.report.words.formatting import (

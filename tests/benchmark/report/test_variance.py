@@ -16,7 +16,8 @@ from scipy.optimize import minimize
 from benchmark.report import write_report
 from benchmark.report.comparing.comparison import compare
 from benchmark.report.comparing.nested_variance import RepeatPlace, mean_squares, pooled
-from benchmark.report.comparing.variance_split import VarianceSplit, best_samplings, costs, options, splits
+from benchmark.report.comparing.repeats_to_add import best_samplings, costs, options
+from benchmark.report.comparing.variance_split import VarianceSplit, splits
 from benchmark.report.reading.loading import load_records
 
 HAND_WORKED = {(0, 0): [1, 3], (0, 1): [5, 7], (1, 0): [9, 11], (1, 1): [13, 15]}

@@ -1,8 +1,7 @@
-"""Draw what happened during training: strength, and the prior's rate on training and held-out images."""
+"""Draw the prior's rate over training, on training and held-out images."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 from matplotlib.axes import Axes
@@ -12,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from benchmark.report.comparing.comparison import SuiteComparison
+from benchmark.report.figures.curves import MOST_LINES, any_curve, curve_of, lines_phrase, panel_heading
 from benchmark.report.figures.style import (
     GREY,
     LINES,
@@ -21,45 +21,9 @@ from benchmark.report.figures.style import (
     rows_phrase,
     strategy_styles,
 )
-from benchmark.report.reading.loading import SuiteRecords, TrialRecord
-from benchmark.report.words.formatting import decimals_for, number_text, shortened
-
-_COLUMNS = 5
-MOST_LINES = 6  # seeds drawn in one panel; more cannot be told apart
-
-
-def strength_figure(comparison: SuiteComparison, dataset: str) -> Figure | None:
-    """Draw strength against the share of the stage's steps, one panel per strategy; None without curves.
-
-    A strategy whose curve is the same in every trial gets one line, any other one line per budget and seed.
-    """
-    suite = comparison.suite
-    if not _any_curve(suite, dataset, "curve_strength"):
-        return None
-    names = suite.strategies
-    columns = min(_COLUMNS, len(names))
-    rows = math.ceil(len(names) / columns)
-    figure = Figure(figsize=(max(2.1 * columns, 4.6) + 0.5, 2.0 * rows + 0.9), layout="constrained")
-    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    varying = False
-    for axis, (name, style) in zip(axes, strategy_styles(names).items(), strict=False):
-        varying |= _draw_strength(axis, suite, dataset, name, style)
-    for axis in axes[len(names) :]:
-        axis.set_axis_off()
-    for axis in axes[max(0, len(names) - columns) : len(names)]:  # the lowest panel of each column
-        axis.set_xlabel("share of steps")
-        axis.tick_params(labelbottom=True)
-    for axis in axes[::columns]:
-        axis.set_ylabel("strength")
-    axes[0].set(ylim=(-0.04, 1.04), xlim=(0, 1), xticks=[0, 0.5, 1], xticklabels=["0", "½", "1"])
-    budgets = suite.budgets(dataset)
-    if varying and len(budgets) > 1:
-        handles = [
-            Line2D([], [], color=GREY, linestyle=LINES[i % len(LINES)], label=f"{budget} images")
-            for i, budget in enumerate(budgets)
-        ]
-        legend_below(figure, handles, f"where curves differ between trials: {_lines_phrase(suite, dataset)}")
-    return figure
+from benchmark.report.reading.scores import TrialRecord
+from benchmark.report.reading.suite_records import SuiteRecords
+from benchmark.report.words.formatting import decimals_for, number_text
 
 
 def learning_figure(comparison: SuiteComparison, dataset: str) -> Figure | None:
@@ -68,7 +32,7 @@ def learning_figure(comparison: SuiteComparison, dataset: str) -> Figure | None:
     Every panel carries the codes' perplexity and the reconstruction error, without which a rate says nothing.
     """
     suite = comparison.suite
-    if not _any_curve(suite, dataset, "curve_rate_heldout_bpd"):
+    if not any_curve(suite, dataset, "curve_rate_heldout_bpd"):
         return None
     styles = strategy_styles(suite.strategies)
     budgets = drawn_budgets(suite.budgets(dataset))
@@ -85,48 +49,18 @@ def learning_figure(comparison: SuiteComparison, dataset: str) -> Figure | None:
         _fit_rates(row, [r for name in styles for r in suite.done(dataset, budget, name).values()])
         _fit_steps(row, end, labelled=budget == budgets[-1])
     for heading, foot, name in zip(axes[0], axes[-1], styles, strict=True):
-        _heading(heading, name, 27)
+        panel_heading(heading, name, 27)
         foot.set_xlabel("step")
-    lines = _lines_phrase(suite, dataset) + rows_phrase(suite.budgets(dataset))
+    lines = lines_phrase(suite, dataset) + rows_phrase(suite.budgets(dataset))
     legend_below(figure, _rate_legend(suite), f"the prior's rate (top + bottom), {lines}")
     return figure
-
-
-def _lines_phrase(suite: SuiteRecords, dataset: str) -> str:
-    cells = {(t.budget, t.strategy) for t in suite.records if t.dataset == dataset}
-    most = max(len(suite.done(dataset, budget, name)) for budget, name in cells)
-    return (
-        "one line per seed" if most <= MOST_LINES else f"one line per seed, the first {MOST_LINES} of {most}"
-    )
-
-
-def _draw_strength(axis: Axes, suite: SuiteRecords, dataset: str, name: str, style: StrategyStyle) -> bool:
-    """Draw one strategy's panel; say whether its curves differ between trials."""
-    curves: dict[tuple[tuple[float, ...], tuple[float, ...]], int] = {}  # curve -> place of its budget
-    for place, budget in enumerate(suite.budgets(dataset)):
-        for record in list(suite.done(dataset, budget, name).values())[:MOST_LINES]:
-            steps, strength = _curve(record, "curve_strength")
-            if not steps:
-                continue
-            total = record.get("prior_steps") or steps[-1] or 1
-            curve = (0.0, *(step / total for step in steps)), (strength[0], *strength)
-            curves.setdefault(curve, place)
-    for (shares, strengths), place in curves.items():
-        line = LINES[place % len(LINES)] if len(curves) > 1 else "-"
-        width = 1.2 if len(curves) > 1 else 2.0
-        (drawn,) = axis.plot(shares, strengths, color=style.color, linestyle=line, linewidth=width)
-        drawn.set(drawstyle="steps-pre", clip_on=False)
-    if not curves:
-        axis.text(0.5, 0.5, "no curve", ha="center", color=GREY)
-    _heading(axis, name, 5)
-    return len(curves) > 1
 
 
 def _draw_rates(axis: Axes, records: Sequence[TrialRecord], style: StrategyStyle) -> None:
     drawn = False
     for record in records:
         for key, line in (("curve_rate_train_bpd", LINES[1]), ("curve_rate_heldout_bpd", "-")):
-            steps, rates = _curve(record, key)
+            steps, rates = curve_of(record, key)
             drawn |= bool(steps)
             axis.plot(steps, rates, color=style.color, linestyle=line, linewidth=1.3, alpha=0.8)
         _mark_selected(axis, record, style)
@@ -139,7 +73,7 @@ def _fit_rates(row: Iterable[Axes], records: Sequence[TrialRecord]) -> None:
     rates = []
     for record in records:
         for key in ("curve_rate_train_bpd", "curve_rate_heldout_bpd"):
-            steps, values = _curve(record, key)
+            steps, values = curve_of(record, key)
             rates += [rate for step, rate in zip(steps, values, strict=True) if step >= 0.1 * steps[-1]]
     if rates:
         margin = 0.06 * (max(rates) - min(rates)) or 0.05
@@ -161,7 +95,7 @@ def _fit_steps(row: Sequence[Axes], end: int, *, labelled: bool) -> None:
 
 def _mark_selected(axis: Axes, record: TrialRecord, style: StrategyStyle) -> None:
     """Mark the step whose weights were kept, where it is not the last one."""
-    steps, rates = _curve(record, "curve_rate_heldout_bpd")
+    steps, rates = curve_of(record, "curve_rate_heldout_bpd")
     selected = record.get("selected_step")
     if selected in steps[:-1]:
         rate = rates[steps.index(selected)]
@@ -195,27 +129,3 @@ def _codes_note(comparison: SuiteComparison, dataset: str, budget: int, strategy
     n = found[0].score("perplexity_top").n
     perplexity = f"perplexity {texts['perplexity_top']} / {texts['perplexity_bottom']}"
     return f"{perplexity}\nreconstruction MSE {texts['reconstruction_mse']}, n = {n}"
-
-
-def _heading(axis: Axes, name: str, points_above: float) -> None:
-    axis.annotate(
-        shortened(name),
-        (0.5, 1),
-        (0, points_above),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        ha="center",
-        fontweight="bold",
-        fontsize=9 if len(name) <= 18 else 8,
-    )
-
-
-def _curve(record: TrialRecord, key: str) -> tuple[list[float], list[float]]:
-    """Return steps and values of a curve without its nulls; empty lists where the record has none."""
-    steps, values = record.get("curve_step") or [], record.get(key) or []
-    pairs = [(s, v) for s, v in zip(steps, values, strict=False) if v is not None and math.isfinite(v)]
-    return [s for s, _ in pairs], [v for _, v in pairs]
-
-
-def _any_curve(suite: SuiteRecords, dataset: str, key: str) -> bool:
-    return any(_curve(r, key)[0] for trial, r in suite.records.items() if trial.dataset == dataset)
