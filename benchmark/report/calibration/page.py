@@ -23,7 +23,7 @@ from benchmark.report.calibration.measure import (
     Seeds,
     calibrate,
 )
-from benchmark.report.calibration.verdicts import verdict_lines
+from benchmark.report.calibration.verdicts import calibration_verdicts
 from benchmark.report.reading.loading import load_records
 from benchmark.report.reading.scores import number_in
 from benchmark.report.reading.suite_records import SuiteRecords
@@ -73,7 +73,7 @@ def calibration_text(rows: Sequence[MeasuredShare], scores: dict[str, Seeds]) ->
     """Return the page: the verdict first, then every share beside what chance allows."""
     seeds = len(next(iter(scores[SCORES[0]].values())))
     parts = [
-        ["# calibration", "", *_head(seeds), "", "## What follows", "", *verdict_lines(rows, scores)],
+        ["# calibration", "", *_head(seeds), "", "## What follows", "", *calibration_verdicts(rows, scores)],
         ["## None against itself", "", *_question(rows, "A/A: found")],
         ["## Does the interval hold the truth?", "", _COVERAGE, "", *_question(rows, "coverage")],
         ["## Are planted effects found?", "", _PLANTED, "", *_question(rows, "planted: found")],

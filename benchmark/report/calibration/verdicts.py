@@ -14,7 +14,7 @@ from benchmark.report.calibration.measure import (
 )
 
 
-def verdict_lines(rows: Sequence[MeasuredShare], scores: dict[str, Seeds]) -> list[str]:
+def calibration_verdicts(rows: Sequence[MeasuredShare], scores: dict[str, Seeds]) -> list[str]:
     """Say in words what the rows show."""
     lines = []
     same = [row for row in rows if row.question == "A/A: found" and "Holm" not in row.method]
