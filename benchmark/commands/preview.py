@@ -20,7 +20,7 @@ from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.report.figures.schedule import Schedule, schedule_figure
 from benchmark.report.figures.style import rendered, styled
-from benchmark.report.figures.views import SeenViews, contact_sheet
+from benchmark.report.figures.views import SeenViews, views_figure
 from benchmark.trial.views import POINTS, SHOWN, Views, kept_steps
 from pcvq2.trainer.whole_file import write_whole
 from strategies import Strategy
@@ -62,7 +62,7 @@ def _sheet(dataset: str, trials: Mapping[str, Trial]) -> Figure:
         shares = tuple(np.linspace(0, 1, POINTS).tolist())
         seen = {"none": SeenViews(clean, clean, shares, first.stages[-1])}
     title = f"{dataset}, {first.budget} training images, seed {first.seed}"
-    return contact_sheet(seen, list(trials), title)
+    return views_figure(seen, list(trials), title)
 
 
 def _shown(draw: Callable[[Trial], Seen], trial: Trial) -> Seen:
