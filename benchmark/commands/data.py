@@ -59,7 +59,7 @@ def show(
 ) -> None:
     """Draw a sheet of training and held-out images."""
     from benchmark.data.inspecting import load_named
-    from benchmark.data.showing import contact_sheet
+    from benchmark.data.showing import dataset_sheet
     from benchmark.errors import UserError
     from benchmark.naming import file_stems
     from pcvq2.trainer.whole_file import write_whole
@@ -67,7 +67,7 @@ def show(
     dataset = load_named(source, size, heldout)
     path = output or Path(f"{file_stems([dataset.name])[dataset.name]}.png")
     try:
-        write_whole(path, contact_sheet(dataset))
+        write_whole(path, dataset_sheet(dataset))
     except OSError as error:
         raise UserError(
             f"{path}: cannot be written ({error.strerror or error})", "name another --output"

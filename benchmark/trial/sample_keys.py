@@ -13,7 +13,7 @@ from benchmark.metrics.feature_cache import FeatureCache
 from benchmark.metrics.leakage import build_judge, leakage_scores, prepare_judge
 from benchmark.metrics.memorisation import nearest_index
 from benchmark.metrics.names import NOT_OF_SAMPLES
-from benchmark.metrics.score import COUNTS, SETS_OF, ImageSets, Score, score_samples, suffixed
+from benchmark.metrics.score import COUNTS, SETS_OF, ImageSets, ScoreValue, score_samples, suffixed
 from benchmark.planning.seeds import seed_for
 from benchmark.planning.trial import Trial
 from benchmark.planning.work import Progress, Steps, probes_group
@@ -41,7 +41,7 @@ def sample_keys(
 
 def feature_scores(
     trial: Trial, extractor: Extractor, sets: ImageSets, store: Store, steps: Steps, *, sampling: int = 0
-) -> dict[str, Score]:
+) -> dict[str, ScoreValue]:
     """Return the scores of one set of samples in both kinds of features.
 
     These are the suite's metrics; of further samplings, those that samples can change.

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from benchmark.metrics.catalogue import OF_FEATURES
+from benchmark.metrics.names import COUNTS
 from benchmark.report.reading.loading import Record
 
 HEADLINE = "bpd_heldout"
@@ -25,11 +27,7 @@ SETTINGS = frozenset(
         "codebook_size",
         "codes_steps",
         "prior_steps",
-        "score_images",
-        "rfid_images",
-        "reference_images",
-        "floor_images",
-        "kid_subset",
+        *COUNTS,
         "extractor_accuracy",
         "pool_images",
         "budget_order_seed",
@@ -48,26 +46,7 @@ class Score:
 
 
 # Measured twice: in the features of the suite's extractor and, with the suffix _pixels, on pixels.
-_OF_FEATURES = (
-    Score("kid", "KID", "lower"),
-    Score("fid", "FID", "lower"),
-    Score("nearest_training_ratio", "nearest-training ratio"),
-    Score("precision", "precision", "higher"),
-    Score("recall", "recall", "higher"),
-    Score("density", "density", "higher"),
-    Score("coverage", "coverage", "higher"),
-    Score("rfid", "reconstruction FID", "lower"),
-    Score("fid_inf", "FID∞", "lower"),
-    Score("fid_floor", "FID, real against real"),
-    Score("kid_floor", "KID, real against real"),
-    Score("fid_train", "FID to the training subset"),
-    Score("fid_pool", "FID to the training pool", "lower"),
-    Score("fid_heldout", "FID to held-out, equal numbers", "lower"),
-    Score("fid_heldout_minus_train", "FID, held-out − training subset"),
-    Score("fid_heldout_minus_pool", "FID, held-out − training pool"),
-    Score("authenticity", "authentic share"),
-    Score("copying_z", "copying C_T"),
-)
+_OF_FEATURES = tuple(Score(metric.name, metric.title, metric.better) for metric in OF_FEATURES)
 _CATALOGUE = (
     Score("bpd_heldout", "bits/dim, held-out", "lower"),
     Score("bpd_train", "bits/dim, training images", "lower"),
