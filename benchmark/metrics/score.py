@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.data.loaded import Rows
 from benchmark.metrics.extractor_base import Images
@@ -13,12 +14,14 @@ from benchmark.metrics.feature_cache import FeatureCache
 from benchmark.metrics.feature_sets import FeatureSets
 from benchmark.metrics.features import UncomputableScoreError
 from benchmark.metrics.names import COUNTS, SETS_OF, check_metrics
+from benchmark.metrics.own_metric import MetricSets
 from benchmark.metrics.products import products_on
 from benchmark.metrics.recipes import recipe_of
 from benchmark.pulse import pulse
 
 ScoreValue = float | int | str | None
 POOL_MOST = 10_000  # images of the training pool that are looked at, drawn once
+_MADE = ("generated", "reconstructions")  # sets that are no real images: nobody asks for them again
 _ENDS = ("_null_reason", "_low", "_high")
 _NONE = np.empty((0, 0, 0, 0), np.uint8)
 
@@ -65,6 +68,16 @@ def score_samples(
     counts = {key: compared.count(key) for key, users in COUNTS.items() if set(users) & set(names)}
     with products_on(getattr(cache.extractor, "device", None)):
         return {**counts, **_computed(names, compared)}
+
+
+def metric_sets(cache: FeatureCache, sets: ImageSets, seed: int) -> MetricSets:
+    """Return what a metric of the user's own is shown; features are computed where it asks for them."""
+    images = {name: getattr(sets, name) for name in ("generated", "heldout", "train", "reconstructions")}
+
+    def features(which: str) -> NDArray[np.float32]:
+        return cache.generated(images[which]) if which in _MADE else cache.real(images[which])
+
+    return MetricSets(images, features, seed)
 
 
 def drawn_pool(pool: Images | Rows) -> Images:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from benchmark.metrics.extractor_base import Extractor
-from benchmark.metrics.extractors import load_extractor
+from benchmark.metrics.extractors import EXTRACTORS, load_extractor
 from benchmark.selftest.cases import Check, check_without_extractor, judge_extractor
 from benchmark.selftest.planting import Planted, plant
 from benchmark.selftest.table import csv_text, markdown_text
@@ -54,7 +54,7 @@ def run_selftest(
 def _extractor(name: str, planted: Planted) -> Extractor | str:
     """Return the extractor, or why this dataset cannot have it."""
     dataset = planted.dataset
-    if name != "classifier":
+    if name not in EXTRACTORS or EXTRACTORS[name].needs != "labels":
         return load_extractor(name, channels=dataset.channels)
     from benchmark.metrics.classifier import Classifier, Labelled
 

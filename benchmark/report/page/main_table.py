@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmark.report.comparing.comparison import Cell, Comparison
 from benchmark.report.comparing.leaders import supported_best
 from benchmark.report.comparing.significance import Contrast, contrasts
-from benchmark.report.reading.scores import HEADLINE, judged_keys, score
+from benchmark.report.reading.scores import HEADLINE, judged_keys, score_in
 from benchmark.report.words.formatting import (
     decimals_for,
     decimals_of_differences,
@@ -56,7 +56,7 @@ def main_table(comparison: Comparison) -> MainTable:
 
 
 def _score_table(comparison: Comparison, key: str) -> dict[str, object]:
-    known = score(key)
+    known = score_in(key, comparison.suite.records.values())
     tested = contrasts(comparison, key) if judged_keys([key]) else []
     found = {id(contrast.cell): contrast for contrast in tested}
     rows: list[list[Entry]] = []

@@ -105,6 +105,21 @@ def score(key: str) -> Score:
     return SCORES.get(key, Score(key, key))
 
 
+def score_in(key: str, records: Iterable[Record]) -> Score:
+    """Return a score's name and direction; a metric of the user's own is called what its records say."""
+    if key in SCORES or key.startswith(LEAK):
+        return score(key)
+    for record in records:
+        own = record.get("own_metrics")
+        for name, about in own.items() if isinstance(own, dict) else ():
+            part = key.removeprefix(name).strip("_").replace("_", " ")
+            if isinstance(about, dict) and (key == name or key.startswith(f"{name}_")):
+                better = about.get("better")
+                title = " ".join(f"{about.get('title') or name} {part}".split())
+                return Score(key, title, better if better in ("lower", "higher") else "")
+    return score(key)
+
+
 def number_in(record: Record, key: str) -> float | None:
     """Return a record's finite number, or None where it is null, not finite or not a number."""
     value = record.get(key)

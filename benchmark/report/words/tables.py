@@ -11,7 +11,7 @@ from benchmark.report.comparing.data_efficiency import equivalents
 from benchmark.report.comparing.significance import contrasts
 from benchmark.report.reading.loading import Record
 from benchmark.report.reading.protocol import features_phrase, few_samples
-from benchmark.report.reading.scores import HEADLINE, judged_keys, plugin_keys, score
+from benchmark.report.reading.scores import HEADLINE, Score, judged_keys, plugin_keys, score, score_in
 from benchmark.report.words.formatting import difference_texts, score_texts
 
 Column = tuple[str, list[str]]  # heading, one text per row
@@ -75,7 +75,9 @@ def plugin_columns(comparison: Comparison, dataset: str) -> list[Column]:
     if not keys:
         return []
     budgets = ("images", [str(cell.budget) for cell in cells])
-    return [budgets, *_leading_columns(cells), *((f"`{key}`", score_texts(cells, key)) for key in keys)]
+    records = comparison.suite.records.values()
+    scored = [(_plugin_heading(score_in(key, records)), score_texts(cells, key)) for key in keys]
+    return [budgets, *_leading_columns(cells), *scored]
 
 
 def markdown(columns: Sequence[Column], *, words: bool = False) -> list[str]:
@@ -137,9 +139,18 @@ def _tested_fields(comparison: Comparison) -> dict[tuple[str, int, str, str], di
 
 def _sample_heading(key: str, record: Record) -> str:
     known = score(key)
-    arrow = {"lower": " ↓", "higher": " ↑"}.get(known.better, "")
     protocol = f" ({features_phrase(record)})" if key in ("fid", "kid") else ""
-    return f"{known.title}{protocol}{arrow}"
+    return f"{known.title}{protocol}{_arrow(known)}"
+
+
+def _plugin_heading(known: Score) -> str:
+    """Name a score by its key, and by its title where it has one."""
+    named = "" if known.title == known.key else f"{known.title}, "
+    return f"{named}`{known.key}`{_arrow(known)}"
+
+
+def _arrow(known: Score) -> str:
+    return {"lower": " ↓", "higher": " ↑"}.get(known.better, "")
 
 
 def _escape(text: str) -> str:
