@@ -72,6 +72,7 @@ FLOORS = (
         "benchmark.cores",
         "benchmark.pulse",
         "benchmark.fonts",
+        "benchmark.own",
     ),
     ("benchmark.store", "benchmark.data", "benchmark.metrics", "benchmark.families"),
     ("benchmark.tasks",),

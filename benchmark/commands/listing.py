@@ -87,14 +87,45 @@ def _operations() -> list[Row]:
 
 def _metrics() -> list[Row]:
     from benchmark.metrics.names import METRICS
+    from benchmark.own import METRIC_POINTS
 
-    return [("name", "meaning"), *METRICS.items()]
+    rows: list[Row] = [("name", "meaning", "source")]
+    return [*rows, *((name, about, "built in") for name, about in METRICS.items()), *_brought(METRIC_POINTS)]
 
 
 def _extractors() -> list[Row]:
     from benchmark.metrics.extractors import EXTRACTORS
+    from benchmark.own import EXTRACTOR_POINTS
 
-    return [("name", "meaning"), *EXTRACTORS.items()]
+    rows: list[Row] = [("name", "meaning", "source")]
+    rows += [(name, entry.about, "built in") for name, entry in EXTRACTORS.items()]
+    return rows + _brought(EXTRACTOR_POINTS)
+
+
+def _sources() -> list[Row]:
+    from benchmark.data.names import SOURCES
+    from benchmark.own import SOURCE_POINTS
+
+    rows: list[Row] = [("name", "what it is", "source")]
+    rows += [(known.written(name), known.about, "built in") for name, known in SOURCES.items()]
+    return rows + _brought(SOURCE_POINTS)
+
+
+def _brought(group: str) -> list[Row]:
+    """Return a row for everything that installed packages bring under a group of entry points."""
+    from benchmark.own import installed_names, installed_own
+
+    rows: list[Row] = []
+    for name in installed_names(group):
+        try:
+            own = installed_own(name, group)
+            assert own is not None
+            kind = own.load()
+            about = getattr(kind, "about", None) or (kind.__doc__ or "").strip().partition("\n")[0]
+            rows.append((name, str(about), own.package))
+        except Exception as error:  # a package may raise anything at import
+            rows.append((name, f"cannot be loaded: {type(error).__name__}: {error}", "-"))
+    return rows
 
 
 def _presets() -> list[Row]:
@@ -135,6 +166,7 @@ LISTINGS: dict[str, Callable[[], list[Row]]] = {
     "spaces": _spaces,
     "metrics": _metrics,
     "extractors": _extractors,
+    "sources": _sources,
     "families": _families,
     "presets": _presets,
 }

@@ -16,7 +16,7 @@ _COLUMNS, _ROWS, _GAP, _TITLE = 12, 5, 2, 18
 _LEAST_SIDE = 48  # small images are enlarged, by whole factors
 
 
-def contact_sheet(dataset: Dataset) -> bytes:
+def dataset_sheet(dataset: Dataset) -> bytes:
     """Return a PNG: evenly spaced images of the pool, then of the held-out split."""
     parts = [
         (f"{dataset.name}: training pool, {len(dataset.train)} images", dataset.train),

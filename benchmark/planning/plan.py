@@ -7,17 +7,21 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmark.data import Dataset, DatasetSpec, load_dataset
+from benchmark.data.own_source import hash_of_source, own_full
 from benchmark.data.paths import full_path
 from benchmark.errors import MissingData, Problems, UserError
-from benchmark.metrics.names import LEAST_HELDOUT
+from benchmark.metrics.extractors import EXTRACTORS
+from benchmark.metrics.names import LEAST_HELDOUT, METRICS
+from benchmark.metrics.own_metric import OwnMetric, find_metric
+from benchmark.own import EXTRACTOR_POINTS, Own, find_own
 from benchmark.planning.augmentation_space import resolve_space
 from benchmark.planning.model_settings import model_config
 from benchmark.planning.strategy_choice import StrategyChoice, choose_strategy
 from benchmark.planning.suite import DatasetEntry, Suite
 from benchmark.planning.trial import Trial
 from strategies import AugmentationSpace
-from strategies.contract.answers import condition_size_of, validation_share_of
-from strategies.contract.plugin import Plugin
+from strategies.contract.answers import condition_size_of, said, validation_share_of
+from strategies.contract.plugin import split_name
 
 DEFAULT_VALIDATION_SHARE = 0.2  # where the selection needs validation images and the suite names no share
 
@@ -43,6 +47,8 @@ def plan_trials(suite: Suite, stand_in: StandIn | None = None) -> list[Trial]:
     for index, source in enumerate(settings.datasets):
         with problems.noting():
             datasets.append(_dataset(suite, index, source, stand_in))
+    with problems.noting():
+        _own_metrics(suite)
     _check_budgets(suite, [dataset for dataset, _ in datasets], problems)
     _check_heldout(suite, [dataset for dataset, _ in datasets], space, problems)
     problems.stop_if_any()
@@ -100,7 +106,7 @@ def _cell(
     """Resolve the trials of one strategy on one dataset."""
     settings, (dataset, spec) = suite.settings, source
     evaluation = settings.evaluation
-    extractor = _extractor(suite)
+    extractor, own_metrics = _extractor(suite), _own_metrics(suite)
     config = _told(suite, index, model_config(suite, index, dataset), choice, space)
     return [
         Trial(
@@ -115,7 +121,8 @@ def _cell(
             family_code=suite.family_code,
             extractor=extractor,
             samples=min(evaluation.samples or len(dataset.heldout), len(dataset.heldout)),
-            metrics=evaluation.metrics,
+            metrics=tuple(metric for metric in evaluation.metrics if metric in METRICS),
+            own_metrics=own_metrics,
             initialisation=initialisation,
             samplings=settings.repeats.samplings,
             heldout_images=len(dataset.heldout),
@@ -128,17 +135,39 @@ def _cell(
     ]
 
 
-def _extractor(suite: Suite) -> str | Plugin:
+def _extractor(suite: Suite) -> str | Own:
     """Return the extractor's name, or the one of the user's own that it stands for."""
     name = suite.settings.evaluation.extractor
+    if name in EXTRACTORS:
+        return name
     try:
-        return Plugin.parse(name, suite.file.path.parent) or name
-    except OSError as error:
+        return find_own(name, EXTRACTOR_POINTS, suite.file.path.parent) or name
+    except Exception as error:  # no such file; a package may raise anything at import
+        why = str(error) if isinstance(error, OSError) else said(error)
         raise suite.error(
             ("evaluation", "extractor"),
-            f"extractor '{name}': {error}",
+            f"extractor '{name}': {why}",
             "paths are relative to the suite's file: ./mine.py:MyFeatures",
         ) from error
+
+
+def _own_metrics(suite: Suite) -> tuple[OwnMetric, ...]:
+    """Return the metrics of the user's own that a suite names. Raises UserError."""
+    found: dict[str, OwnMetric] = {}
+    for index, text in enumerate(suite.settings.evaluation.metrics):
+        if text in METRICS:
+            continue
+        place = ("evaluation", "metrics", index)
+        try:
+            metric = find_metric(text, suite.file.path.parent)
+        except UserError as error:
+            raise suite.error(place, error.message, error.hint) from error
+        if metric.name in found:
+            raise suite.error(
+                place, f"two metrics are called '{metric.name}'", "it is their key in records: rename one"
+            )
+        found[metric.name] = metric
+    return tuple(found.values())
 
 
 def _told(suite: Suite, index: int, config: Any, choice: StrategyChoice, space: AugmentationSpace) -> Any:
@@ -176,7 +205,9 @@ def _dataset(
     suite: Suite, index: int, entry: DatasetEntry, stand_in: StandIn | None
 ) -> tuple[Dataset, DatasetSpec]:
     try:
-        spec = DatasetSpec(**{**entry.model_dump(), "source": _full_source(suite, entry.source)})
+        source = _full_source(suite, entry.source)
+        about = {"source": source, "source_hash": hash_of_source(source)}
+        spec = DatasetSpec(**{**entry.model_dump(), **about})
         return (load_dataset(spec) if stand_in is None else load_dataset(spec, download=False)), spec
     except UserError as error:
         if stand_in is not None and isinstance(error, MissingData):
@@ -186,6 +217,8 @@ def _dataset(
 
 def _full_source(suite: Suite, source: str) -> str:
     """Make a source's path absolute; it is relative to the suite's file."""
+    if split_name(source) is not None:
+        return own_full(source, suite.file.path.parent)
     kind, _, place = source.partition(":")
     if not place:
         return source

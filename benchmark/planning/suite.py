@@ -143,7 +143,7 @@ class Evaluation(_Part):
 
     samples: Whole | None = Field(default=None, ge=2)  # None: as many as there are held-out images
     extractor: Source = "random"
-    metrics: tuple[Name, ...] = tuple(METRICS)
+    metrics: tuple[Source, ...] = tuple(METRICS)
 
 
 class Repeats(_Part):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from benchmark.errors import UserError, is_one_line, shown, unknown_name
 from benchmark.metrics.extractors import EXTRACTORS
 from benchmark.metrics.names import METRICS, NOT_OF_SAMPLES
+from benchmark.own import EXTRACTOR_POINTS, METRIC_POINTS, installed_names, is_own
 from benchmark.planning.family_choice import check_family_words
-from strategies.contract.plugin import split_name
+from benchmark.planning.yaml_file import Location
 
 if TYPE_CHECKING:
     from benchmark.planning.suite import Suite
@@ -42,13 +44,9 @@ def check_suite(suite: Suite) -> None:
     _check_tuning(suite)
     _check_trials(suite)
     evaluation = settings.evaluation
-    if evaluation.extractor not in EXTRACTORS and split_name(evaluation.extractor) is None:
-        raise suite.error(
-            ("evaluation", "extractor"), *unknown_name("extractor", evaluation.extractor, EXTRACTORS)
-        )
+    _check_named(suite, ("evaluation", "extractor"), evaluation.extractor, (EXTRACTORS, EXTRACTOR_POINTS))
     for index, metric in enumerate(evaluation.metrics):
-        if metric not in METRICS:
-            raise suite.error(("evaluation", "metrics", index), *unknown_name("metric", metric, METRICS))
+        _check_named(suite, ("evaluation", "metrics", index), metric, (METRICS, METRIC_POINTS))
     samplings = settings.repeats.samplings
     if samplings > 1 and NOT_OF_SAMPLES.issuperset(evaluation.metrics):
         raise suite.error(
@@ -56,6 +54,14 @@ def check_suite(suite: Suite) -> None:
             f"samplings: {samplings}, but `evaluation: metrics` names no score of samples",
             "name one, e.g. fid or kid, or leave out `samplings`",
         )
+
+
+def _check_named(suite: Suite, location: Location, name: str, known: tuple[Collection[str], str]) -> None:
+    """Refuse a name that is neither built in nor one of the user's own, of a file or a package."""
+    builtin, group = known
+    if name not in builtin and not is_own(name, group):
+        kind = "extractor" if location[1] == "extractor" else "metric"
+        raise suite.error(location, *unknown_name(kind, name, [*builtin, *installed_names(group)]))
 
 
 def _check_trials(suite: Suite) -> None:

@@ -13,9 +13,10 @@ from benchmark.data import DatasetSpec
 from benchmark.families.contract import Family, ModelConfig, stage_names
 from benchmark.families.registry import PC_VQ2, FamilyCode
 from benchmark.metrics.names import FIRST_JUDGE, judge_version
+from benchmark.metrics.own_metric import OwnMetric
+from benchmark.own import Own
 from benchmark.planning.strategy_choice import StrategyChoice
 from strategies import AugmentationSpace
-from strategies.contract.plugin import Plugin
 
 SCHEMA_VERSION = 1
 
@@ -32,13 +33,14 @@ class Trial:
     validation_images: int
     space: AugmentationSpace
     model: ModelConfig
-    extractor: str | Plugin  # a built-in one's name, or the user's own
+    extractor: str | Own  # a built-in one's name, or the user's own
     samples: int
-    metrics: tuple[str, ...]
+    metrics: tuple[str, ...]  # built in
     initialisation: int = 0  # repeat: the same images, other initial weights, batches, views and dropout
     samplings: int = 1  # independent sets of samples drawn from the trained model
     heldout_images: int = 0  # what of the dataset there is; the fingerprint says which images these are
     pool_images: int = 0
+    own_metrics: tuple[OwnMetric, ...] = ()
     family_code: FamilyCode = PC_VQ2
 
     @property
@@ -83,6 +85,7 @@ class Trial:
                 "samples": self.samples,
                 **({"samplings": self.samplings} if self.samplings > 1 else {}),
                 "metrics": sorted(self.metrics),
+                **self._own_metrics(),
                 # what leakage looks for, in the samples of `none` too
                 "leakage_space": space if "leakage" in self.metrics and self.space.ranges else None,
                 **self._judge(),
@@ -99,7 +102,12 @@ class Trial:
         own = self.extractor
         if isinstance(own, str):
             return {"extractor": own}
-        return {"extractor": own.class_name, "extractor_source_hash": own.source_hash}
+        package = {"extractor_package": own.package} if own.package else {}
+        return {"extractor": own.name, "extractor_source_hash": own.source_hash} | package
+
+    def _own_metrics(self) -> dict[str, Any]:
+        own = sorted(self.own_metrics, key=lambda metric: metric.name)
+        return {"own_metrics": [metric.key for metric in own]} if own else {}
 
     @functools.cached_property
     def id(self) -> str:

@@ -29,6 +29,8 @@ def preflight(suite: Suite, trials: Sequence[Trial], runs: Path, terms: Terms) -
     for trial in {(t.dataset, t.model.channels): t for t in trials}.values():
         with problems.noting():
             _check_extractor(suite, trial)
+        with problems.noting():
+            _check_metrics(suite, trial)
     with problems.noting():
         _check_shares(suite, terms)
     for trial in {(t.strategy.label, t.model.channels): t for t in trials}.values():
@@ -83,12 +85,22 @@ def _weight_bytes(suite: Suite, trial: Trial) -> int:
 
 def _check_extractor(suite: Suite, trial: Trial) -> None:
     """Refuse an extractor whose weights, package or labels are missing."""
-    from benchmark.trial.extractor_of import check_extractor
+    from benchmark.trial.extractor_of import refuse_unusable_extractor
 
     try:
-        check_extractor(trial)
+        refuse_unusable_extractor(trial)
     except UserError as error:
         raise suite.error(("evaluation", "extractor"), error.message, error.hint) from error
+
+
+def _check_metrics(suite: Suite, trial: Trial) -> None:
+    """Refuse a metric of the user's own that fails on images like the trial's."""
+    from benchmark.trial.own_metrics_of import refuse_failing_metrics
+
+    try:
+        refuse_failing_metrics(trial)
+    except UserError as error:
+        raise suite.error(("evaluation", "metrics"), error.message, error.hint) from error
 
 
 def _check_disk(runs: Path, weights: Sequence[int], terms: Terms) -> None:

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from benchmark.metrics.extractor_base import Extractor
-from benchmark.metrics.extractors import load_extractor
-from benchmark.selftest.cases import Check, check_extractor, check_without_extractor
+from benchmark.metrics.extractors import EXTRACTORS, load_extractor
+from benchmark.selftest.cases import Check, check_without_extractor, judge_extractor
 from benchmark.selftest.planting import Planted, plant
 from benchmark.selftest.table import csv_text, markdown_text
 from pcvq2.trainer.whole_file import write_whole
@@ -40,7 +40,7 @@ def run_selftest(
             if accuracy is not None:
                 right = f"{accuracy:.1%} of {len(planted.dataset.heldout)} held-out images right"
                 notes.append(f"`{name}` on {planted.dataset.name} gets {right}.")
-            checks += _shown(check_extractor(planted, extractor), console)
+            checks += _shown(judge_extractor(planted, extractor), console)
         checks += _shown(check_without_extractor(planted), console)
     failed = sum(not check.passed for check in checks)
     console.print(f"{len(checks) - failed} of {len(checks)} passed, {failed} failed")
@@ -54,7 +54,7 @@ def run_selftest(
 def _extractor(name: str, planted: Planted) -> Extractor | str:
     """Return the extractor, or why this dataset cannot have it."""
     dataset = planted.dataset
-    if name != "classifier":
+    if name not in EXTRACTORS or EXTRACTORS[name].needs != "labels":
         return load_extractor(name, channels=dataset.channels)
     from benchmark.metrics.classifier import Classifier, Labelled
 

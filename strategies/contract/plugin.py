@@ -15,7 +15,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from strategies.contract.imports import combined, digest, sources_of, tops_of
+from strategies.contract.imports import combined, short_hash, sources_of, tops_of
 
 _PRODUCT = ("benchmark", "pcvq2", "strategies")
 _NEVER_BESIDE = frozenset({*sys.stdlib_module_names, *_PRODUCT})
@@ -128,7 +128,7 @@ class _Importer(MetaPathFinder, ExecutionLoader):
     """
 
     def __init__(self, plugin: Plugin) -> None:
-        self.package = f"bench_plugin_{digest(f'{plugin.path} {plugin.source_hash}'.encode())}"
+        self.package = f"bench_plugin_{short_hash(f'{plugin.path} {plugin.source_hash}'.encode())}"
         folder, stem = plugin.path.parent, plugin.path.stem
         self.main = f"{self.package}.{stem if stem.isidentifier() else '__plugin__'}"
         self._modules: dict[str, tuple[Path, bytes]] = {self.package: (folder, b"")}

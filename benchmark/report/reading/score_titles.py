@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from benchmark.metrics.catalogue import OF_FEATURES
+
 
 @dataclass(frozen=True)
 class NamedScore:
@@ -15,26 +17,7 @@ class NamedScore:
 
 
 # Measured twice: in the features of the suite's extractor and, with the suffix _pixels, on pixels.
-_OF_FEATURES = (
-    NamedScore("kid", "KID", "lower"),
-    NamedScore("fid", "FID", "lower"),
-    NamedScore("nearest_training_ratio", "nearest-training ratio"),
-    NamedScore("precision", "precision", "higher"),
-    NamedScore("recall", "recall", "higher"),
-    NamedScore("density", "density", "higher"),
-    NamedScore("coverage", "coverage", "higher"),
-    NamedScore("rfid", "reconstruction FID", "lower"),
-    NamedScore("fid_inf", "FID∞", "lower"),
-    NamedScore("fid_floor", "FID, real against real"),
-    NamedScore("kid_floor", "KID, real against real"),
-    NamedScore("fid_train", "FID to the training subset"),
-    NamedScore("fid_pool", "FID to the training pool", "lower"),
-    NamedScore("fid_heldout", "FID to held-out, equal numbers", "lower"),
-    NamedScore("fid_heldout_minus_train", "FID, held-out − training subset"),
-    NamedScore("fid_heldout_minus_pool", "FID, held-out − training pool"),
-    NamedScore("authenticity", "authentic share"),
-    NamedScore("copying_z", "copying C_T"),
-)
+_OF_FEATURES = tuple(NamedScore(metric.name, metric.title, metric.better) for metric in OF_FEATURES)
 _CATALOGUE = (
     NamedScore("bpd_heldout", "bits/dim, held-out", "lower"),
     NamedScore("bpd_train", "bits/dim, training images", "lower"),

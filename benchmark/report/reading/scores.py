@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from benchmark.metrics.names import COUNTS
 from benchmark.report.reading.score_titles import SCORES, NamedScore
 
 TrialRecord = Mapping[str, Any]  # what one trial left, flat
@@ -29,11 +30,7 @@ SETTINGS = frozenset(
         "codebook_size",
         "codes_steps",
         "prior_steps",
-        "score_images",
-        "rfid_images",
-        "reference_images",
-        "floor_images",
-        "kid_subset",
+        *COUNTS,
         "extractor_accuracy",
         "pool_images",
         "budget_order_seed",
@@ -93,6 +90,19 @@ def score(key: str, headline: Headline = BITS_PER_DIM) -> NamedScore:
         title = f"leakage of {key.removeprefix(LEAK).replace('_', ' ')}"
         return SCORES.get(key, NamedScore(key, title, "lower"))
     return SCORES.get(key, NamedScore(key, key))
+
+
+def own_score(key: str, records: Iterable[TrialRecord]) -> NamedScore | None:
+    """Return what records say a metric of the user's own is called; None for a key that is none of such."""
+    for record in records:
+        own = record.get("own_metrics")
+        for name, about in own.items() if isinstance(own, dict) else ():
+            part = key.removeprefix(name).strip("_").replace("_", " ")
+            if isinstance(about, dict) and (key == name or key.startswith(f"{name}_")):
+                better = about.get("better")
+                title = " ".join(f"{about.get('title') or name} {part}".split())
+                return NamedScore(key, title, better if better in ("lower", "higher") else "")
+    return None
 
 
 def way_phrase(better: str) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from benchmark.report.reading.score_titles import NamedScore
-from benchmark.report.reading.scores import BITS_PER_DIM, Headline, TrialRecord, score
+from benchmark.report.reading.score_titles import SCORES, NamedScore
+from benchmark.report.reading.scores import BITS_PER_DIM, LEAK, Headline, TrialRecord, own_score, score
 
 FAMILY, TASK = "pc-vq2", "density"  # of manifests and records that are older than the words
 
@@ -83,8 +83,10 @@ class SuiteRecords:
         return self._repeats.get((dataset, budget, strategy), {})
 
     def score(self, key: str) -> NamedScore:
-        """Return a score's name and direction; a headline that the house does not know brings its own."""
-        return score(key, self.headline)
+        """Return a score's name and direction; headlines and metrics not of the house bring theirs."""
+        is_ours = key in SCORES or key == self.headline.key or key.startswith(LEAK)
+        own = None if is_ours else own_score(key, self.records.values())
+        return own or score(key, self.headline)
 
     def count(self, status: str) -> int:
         """Count the unfinished trials with a status ("failed" or "missing")."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from benchmark.report.comparing.comparison import Cell, SuiteComparison
 from benchmark.report.comparing.reference import marginals
 from benchmark.report.reading.protocol import features_phrase, few_samples
+from benchmark.report.reading.score_titles import NamedScore
 from benchmark.report.reading.scores import (
     MARGINALS_NAME,
     TrialRecord,
@@ -87,7 +88,14 @@ def plugin_columns(comparison: SuiteComparison, dataset: str) -> list[Column]:
     if not keys:
         return []
     budgets = ("images", [str(cell.budget) for cell in cells])
-    return [budgets, *_leading_columns(cells), *((f"`{key}`", score_texts(cells, key)) for key in keys)]
+    named = [(comparison.suite.score(key), score_texts(cells, key)) for key in keys]
+    return [budgets, *_leading_columns(cells), *((_plugin_heading(known), texts) for known, texts in named)]
+
+
+def _plugin_heading(known: NamedScore) -> str:
+    """Name a score by its key, and by its title where it has one."""
+    named = "" if known.title == known.key else f"{known.title}, "
+    return f"{named}`{known.key}`{arrow(known.better)}"
 
 
 def _leading_columns(cells: Sequence[Cell]) -> list[Column]:

@@ -19,7 +19,7 @@ from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.running.one_trial import attempt_trial
 from benchmark.store.store import Store
-from benchmark.trial.extractor_of import check_extractor
+from benchmark.trial.extractor_of import refuse_unusable_extractor
 
 FILE = "inception-2015-12-05.pt"
 
@@ -110,7 +110,7 @@ def test_a_whole_trial_runs_on_the_stand_in_and_names_its_weights(tmp_path, monk
     path = tmp_path / "a.yaml"
     path.write_text(suite_text.replace("evaluation: {", "evaluation: {samples: 8, extractor: inception, "))
     trial = plan_trials(load_suite(path))[0]
-    check_extractor(trial)
+    refuse_unusable_extractor(trial)
     store = Store(tmp_path / "runs")
     record = attempt_trial(trial, store, device="cpu", threads=1, progress=lambda *a: None)
     assert record["status"] == "done", record

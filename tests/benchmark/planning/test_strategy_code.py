@@ -17,7 +17,7 @@ from benchmark.planning.trial import Trial
 from benchmark.planning.work import shared_groups
 from benchmark.running.one_trial import attempt_trial
 from benchmark.store.store import Store
-from benchmark.trial.extractor_of import check_extractor
+from benchmark.trial.extractor_of import refuse_unusable_extractor
 from strategies.contract import registry
 
 SIBLING = """\
@@ -72,7 +72,7 @@ def test_a_helper_that_an_extractor_imports_is_part_of_its_trial(suite_file: Pat
     for axes in ("(1, 3)", "(1, 2)"):
         suite_file.with_name("helper_features.py").write_text(f"def mean(x): return x.mean(axis={axes})\n")
         found.append(trials(suite_file, text, AUGMENTED)["none"])
-        check_extractor(found[-1])
+        refuse_unusable_extractor(found[-1])
     assert found[0].id != found[1].id
     store = Store(suite_file.parent / "runs")
     fingerprints = {run(trial, store)["extractor_fingerprint"] for trial in found}

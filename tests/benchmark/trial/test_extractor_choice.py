@@ -22,7 +22,7 @@ from benchmark.running.one_trial import attempt_trial
 from benchmark.running.run import Options, run_suite
 from benchmark.running.terms import Terms
 from benchmark.store.store import Store
-from benchmark.trial.extractor_of import check_extractor, extractor_of
+from benchmark.trial.extractor_of import extractor_of, refuse_unusable_extractor
 
 SPEC = DatasetSpec("digits", "digits", heldout=500)
 OWN = """\
@@ -80,7 +80,7 @@ def test_a_record_of_the_classifier_holds_its_accuracy(tmp_path, suite_text, mon
     path = tmp_path / "a.yaml"
     path.write_text(suite_text.replace("evaluation: {", "evaluation: {extractor: classifier, "))
     trial = plan_trials(load_suite(path))[0]
-    check_extractor(trial)
+    refuse_unusable_extractor(trial)
     store = Store(tmp_path / "runs")
     record = attempt_trial(trial, store, device="cpu", threads=1, progress=lambda *a: None)
     assert record["status"] == "done", record
@@ -105,7 +105,7 @@ def test_an_own_extractor_is_found_beside_the_suite_and_hashed_into_the_trial(
     path = write_own(tmp_path, suite_text)
     monkeypatch.chdir("/")
     trial = plan_trials(load_suite(path))[0]
-    check_extractor(trial)
+    refuse_unusable_extractor(trial)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     assert plan_trials(load_suite(write_own(elsewhere, suite_text)))[0].id == trial.id
