@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark.fonts import glyphs_remark
 from benchmark.report.comparing.comparison import SuiteComparison, compare
 from benchmark.report.comparing.variance_split import has_repeats
 from benchmark.report.figures.every import report_figures
-from benchmark.report.figures.fonts import glyphs_remark
 from benchmark.report.figures.rendering import rendering
 from benchmark.report.figures.style import styled
 from benchmark.report.latex import latex_text
