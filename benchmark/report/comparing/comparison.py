@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from benchmark.report.comparing.means import MeanOverSeeds, by_seed, estimate, paired_difference
-from benchmark.report.reading.scores import Headline, numeric_keys
+from benchmark.report.reading.scores import LeadScore, numeric_keys
 from benchmark.report.reading.suite_records import SuiteRecords
 
 Rest = ParamSpec("Rest")
@@ -50,7 +50,7 @@ class SuiteComparison:
     cells: tuple[Cell, ...]  # by dataset (the plan's order), budget (ascending), strategy (the plan's order)
 
     @property
-    def headline(self) -> Headline:
+    def headline(self) -> LeadScore:
         """Return the score that leads, as the manifest names it."""
         return self.suite.headline
 

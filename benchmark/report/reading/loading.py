@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmark.errors import UserError
 from benchmark.naming import suite_name
-from benchmark.report.reading.scores import BITS_PER_DIM, Headline, TrialRecord
+from benchmark.report.reading.scores import BITS_PER_DIM, LeadScore, TrialRecord
 from benchmark.report.reading.suite_records import FAMILY, TASK, PlannedTrial, SuiteRecords, Unfinished
 
 NEWEST_SCHEMA = 1
@@ -74,13 +74,13 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _headline(manifest: Mapping[str, Any], path: Path) -> Headline:
+def _headline(manifest: Mapping[str, Any], path: Path) -> LeadScore:
     """Return the score that leads, held-out bits/dim where the manifest is older than the choice."""
     found = manifest.get("headline")
     if found is None:
         return BITS_PER_DIM
     try:
-        headline = Headline(**{name: str(found[name]) for name in ("key", "title", "unit", "better")})
+        headline = LeadScore(**{name: str(found[name]) for name in ("key", "title", "unit", "better")})
     except (KeyError, TypeError) as error:
         message = f"{path}: headline is malformed: {type(error).__name__} {in_one_line(error)}"
         raise UserError(message, "It needs key, title, unit and better; run the suite again.") from error

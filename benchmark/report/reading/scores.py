@@ -41,7 +41,7 @@ SETTINGS = frozenset(
 
 
 @dataclass(frozen=True)
-class Headline:
+class LeadScore:
     """Name the score that strategies are first compared by, as the manifest says; better: lower or higher."""
 
     key: str
@@ -75,10 +75,10 @@ class Headline:
         return f"{self.key.removesuffix('_heldout')}_gap"
 
 
-BITS_PER_DIM = Headline("bpd_heldout", "held-out bits/dim", "bits/dim", "lower")
+BITS_PER_DIM = LeadScore("bpd_heldout", "held-out bits/dim", "bits/dim", "lower")
 
 
-def score(key: str, headline: Headline = BITS_PER_DIM) -> NamedScore:
+def score(key: str, headline: LeadScore = BITS_PER_DIM) -> NamedScore:
     """Return a score's name and direction; a plugin's score is called by its key.
 
     A headline's direction is its own, and so is its title where the house has none for it.

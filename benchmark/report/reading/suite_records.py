@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from benchmark.report.reading.score_titles import SCORES, NamedScore
-from benchmark.report.reading.scores import BITS_PER_DIM, LEAK, Headline, TrialRecord, own_score, score
+from benchmark.report.reading.scores import BITS_PER_DIM, LEAK, LeadScore, TrialRecord, own_score, score
 
 FAMILY, TASK = "pc-vq2", "density"  # of manifests and records that are older than the words
 
@@ -51,7 +51,7 @@ class SuiteRecords:
     records: Mapping[PlannedTrial, TrialRecord]  # finished trials only, in the plan's order
     unfinished: tuple[Unfinished, ...]
     choices: Mapping[str, Any] = field(default_factory=dict)  # strategy -> how its parameters came about
-    headline: Headline = BITS_PER_DIM
+    headline: LeadScore = BITS_PER_DIM
     family: str = FAMILY
     task: str = TASK
 
