@@ -27,6 +27,8 @@ from benchmark.report.figures.style import (
 from benchmark.report.words.readme import readme_text
 from benchmark.report.words.tables import csv_text
 
+pytestmark = pytest.mark.xdist_group("report")  # one of them is read by most
+
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> ReportSummary:
