@@ -65,8 +65,16 @@ def test_only_the_engine_imports_ray_and_only_the_sampler_optuna_inside_function
 
 # Rooms, the ground first: a file imports its own room and what lies below; never what lies above.
 FLOORS = (
-    ("benchmark.errors", "benchmark.naming", "benchmark.screen", "benchmark.cores", "benchmark.pulse"),
+    (
+        "benchmark.errors",
+        "benchmark.naming",
+        "benchmark.screen",
+        "benchmark.cores",
+        "benchmark.pulse",
+        "benchmark.fonts",
+    ),
     ("benchmark.store", "benchmark.data", "benchmark.metrics", "benchmark.families"),
+    ("benchmark.tasks",),
     ("benchmark.planning", "benchmark.report", "benchmark.selftest"),
     ("benchmark.tuning", "benchmark.trial"),
     ("benchmark.cost",),

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from benchmark.data import budget_indices, load_dataset
 from benchmark.errors import UserError
+from benchmark.families.contract import stage_config
 from benchmark.naming import file_stems
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.seeds import seed_for, subset_seed
@@ -59,7 +60,7 @@ def _sheet(dataset: str, trials: Mapping[str, Trial]) -> Figure:
     if not seen:  # nothing in this suite augments: show what everyone sees
         clean = _clean(first)
         shares = tuple(np.linspace(0, 1, POINTS).tolist())
-        seen = {"none": SeenViews(clean, clean, shares, "prior")}
+        seen = {"none": SeenViews(clean, clean, shares, first.stages[-1])}
     title = f"{dataset}, {first.budget} training images, seed {first.seed}"
     return contact_sheet(seen, list(trials), title)
 
@@ -79,8 +80,8 @@ def draw_views(trial: Trial) -> SeenViews | None:
     strategy = trial.strategy
     if not strategy.augmented_stages:
         return None
-    stage = "prior" if "prior" in strategy.augmented_stages else "codes"
-    steps = (trial.model.prior_stage if stage == "prior" else trial.model.codes_stage).steps
+    stage = max(strategy.augmented_stages, key=trial.stages.index)
+    steps = stage_config(trial.model, stage).steps
     views = Views(trial, seed_for(trial, "views"))
     clean = _clean(trial)
     images = torch.from_numpy(clean[0].transpose(0, 3, 1, 2).copy()).float() / 255

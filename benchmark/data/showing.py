@@ -37,7 +37,7 @@ def _font(title: str) -> ImageFont.FreeTypeFont | None:
     """Return a font for a title that Pillow's own cannot write; None: it can."""
     if title.isascii():
         return None
-    from benchmark.report.figures.fonts import font_file_for, glyphs_remark
+    from benchmark.fonts import font_file_for, glyphs_remark
 
     remark = glyphs_remark([title])
     if remark is not None:

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from benchmark.errors import UserError, is_one_line, shown, unknown_name
 from benchmark.metrics.extractors import EXTRACTORS
 from benchmark.metrics.names import METRICS, NOT_OF_SAMPLES
-from benchmark.planning.yaml_file import Location
-from pcvq2.config import PRESETS
+from benchmark.planning.family_choice import check_family_words
 from strategies.contract.plugin import split_name
 
 if TYPE_CHECKING:
-    from benchmark.planning.suite import ModelSettings, Suite
+    from benchmark.planning.suite import Suite
 
 _MOST_TRIALS = 100_000
 
@@ -39,7 +38,7 @@ def check_suite(suite: Suite) -> None:
         if "baseline" not in settings.model_fields_set:
             message = f"no strategy is called '{settings.baseline}', and no `baseline` is named"
         raise suite.error(("baseline",), message, hint)
-    _check_presets(suite)
+    check_family_words(suite)
     _check_tuning(suite)
     _check_trials(suite)
     evaluation = settings.evaluation
@@ -57,16 +56,6 @@ def check_suite(suite: Suite) -> None:
             f"samplings: {samplings}, but `evaluation: metrics` names no score of samples",
             "name one, e.g. fid or kid, or leave out `samplings`",
         )
-
-
-def _check_presets(suite: Suite) -> None:
-    """Refuse unknown presets, of the suite and of its strategies."""
-    places: list[tuple[Location, ModelSettings]] = [((), suite.settings.model)]
-    places += [(("strategies", i), entry.model) for i, entry in enumerate(suite.settings.strategies)]
-    for prefix, model in places:
-        if model.preset is not None and model.preset not in PRESETS:
-            location = (*prefix, "model", "preset")
-            raise suite.error(location, *unknown_name("preset", model.preset, PRESETS))
 
 
 def _check_trials(suite: Suite) -> None:

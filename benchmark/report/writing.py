@@ -10,12 +10,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from benchmark.fonts import glyphs_remark
 from benchmark.naming import file_stems
 from benchmark.report.comparing.comparison import Comparison, compare
 from benchmark.report.comparing.variance_split import has_repeats
 from benchmark.report.figures.budgets import budget_figure
 from benchmark.report.figures.crosstalk import crosstalk_figure
-from benchmark.report.figures.fonts import glyphs_remark
 from benchmark.report.figures.leakage import leakage_figure
 from benchmark.report.figures.rendering import rendering
 from benchmark.report.figures.samples import grid_images, sample_figure

@@ -19,12 +19,12 @@ from matplotlib import font_manager
 from running_bench import bench
 
 from benchmark.errors import UserError
+from benchmark.fonts import families_for, glyphs_remark
 from benchmark.naming import file_stems
 from benchmark.planning.only import only
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.report import write_report
-from benchmark.report.figures.fonts import families_for, glyphs_remark
 from benchmark.report.figures.style import styled
 
 ROOT = Path(__file__).parents[3]
