@@ -11,13 +11,13 @@ import torch
 from cleanfid import fid as clean_fid
 from cleanfid.inception_torchscript import InceptionV3W
 from PIL import Image
+from running_bench import attempt
 
 from benchmark.errors import UserError
 from benchmark.metrics.extractors import load_extractor
 from benchmark.metrics.weights import MissingWeights, hash_file
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
-from benchmark.running.one_trial import attempt_trial
 from benchmark.store.store import Store
 from benchmark.trial.extractor_of import refuse_unusable_extractor
 
@@ -112,7 +112,7 @@ def test_a_whole_trial_runs_on_the_stand_in_and_names_its_weights(tmp_path, monk
     trial = plan_trials(load_suite(path))[0]
     refuse_unusable_extractor(trial)
     store = Store(tmp_path / "runs")
-    record = attempt_trial(trial, store, device="cpu", threads=1, progress=lambda *a: None)
+    record = attempt(trial, store.root)
     assert record["status"] == "done", record
     assert record["extractor"] == "inception"
     assert record["extractor_fingerprint"] == hash_file(tmp_path / "weights" / FILE)

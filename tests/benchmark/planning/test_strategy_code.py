@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from running_bench import attempt
 
 from benchmark.commands.preview import draw_views
 from benchmark.errors import UserError
@@ -15,7 +16,6 @@ from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.planning.work import shared_groups
-from benchmark.running.one_trial import attempt_trial
 from benchmark.store.store import Store
 from benchmark.trial.extractor_of import refuse_unusable_extractor
 from strategies.contract import registry
@@ -48,7 +48,7 @@ def trials(path: Path, text: str, entry: str) -> dict[str, Trial]:
 
 
 def run(trial: Trial, store: Store) -> dict[str, Any]:
-    return attempt_trial(trial, store, device="cpu", threads=1, progress=lambda *_: None)
+    return attempt(trial, store.root)
 
 
 def test_a_helper_that_a_strategy_imports_is_part_of_its_trial(suite_file: Path, suite_text: str) -> None:

@@ -29,6 +29,8 @@ from benchmark.report.words.readme import readme_text
 from benchmark.report.words.section import Contents
 from benchmark.report.words.sections import SECTIONS
 
+pytestmark = pytest.mark.xdist_group("report")  # one of them is read by most
+
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> ReportSummary:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from running_bench import attempt
 
 from benchmark.commands.listing import list_runs
 from benchmark.errors import UserError
@@ -212,12 +213,8 @@ def test_preflight_names_all_that_is_wrong_before_anything_is_written(suite_file
 
 
 def test_images_that_changed_after_the_plan_fail_the_trial_instead_of_its_record(suite_file: Path) -> None:
-    from benchmark.running.one_trial import attempt_trial
-
     trial = dataclasses.replace(plan_trials(load_suite(suite_file))[0], fingerprint="0" * 16)
-    record = attempt_trial(
-        trial, Store(suite_file.parent / "runs"), device="cpu", threads=1, progress=lambda *_: None
-    )
+    record = attempt(trial, suite_file.parent / "runs")
     assert "the images of 'digits' have changed" in record["reason"]
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from running_bench import attempt
 
 from benchmark.data import DatasetSpec, load_dataset
 from benchmark.errors import UserError
@@ -18,7 +18,6 @@ from benchmark.metrics.classifier import Classifier, Labelled
 from benchmark.metrics.extractors import load_extractor
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
-from benchmark.running.one_trial import attempt_trial
 from benchmark.running.run import Options, run_suite
 from benchmark.running.terms import Terms
 from benchmark.store.store import Store
@@ -82,7 +81,7 @@ def test_a_record_of_the_classifier_holds_its_accuracy(tmp_path, suite_text, mon
     trial = plan_trials(load_suite(path))[0]
     refuse_unusable_extractor(trial)
     store = Store(tmp_path / "runs")
-    record = attempt_trial(trial, store, device="cpu", threads=1, progress=lambda *a: None)
+    record = attempt(trial, store.root)
     assert record["status"] == "done", record
     assert record["extractor"] == "classifier"
     assert 0 < record["extractor_accuracy"] <= 1
@@ -111,20 +110,10 @@ def test_an_own_extractor_is_found_beside_the_suite_and_hashed_into_the_trial(
     assert plan_trials(load_suite(write_own(elsewhere, suite_text)))[0].id == trial.id
     changed = plan_trials(load_suite(write_own(elsewhere, suite_text, OWN + "# changed\n")))[0]
     assert changed.id != trial.id
-    record = attempt_trial(trial, Store(tmp_path / "runs"), device="cpu", threads=1, progress=lambda *a: None)
+    record = attempt(trial, tmp_path / "runs")
     assert record["status"] == "done", record
     assert record["extractor"] == "Means"
     assert record["fid"] > 0
-
-
-def test_an_own_extractor_works_in_ray_workers(tmp_path, suite_text):
-    path = write_own(tmp_path, suite_text)
-    store = Store(tmp_path / "runs")
-    command = [sys.executable, "-m", "benchmark.cli", "run", str(path), "--runs", str(store.root)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    records = [store.load(trial.id) for trial in plan_trials(load_suite(path))]
-    assert {record["extractor"] for record in records} == {"Means"}
 
 
 @pytest.mark.parametrize(

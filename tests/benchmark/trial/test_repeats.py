@@ -23,6 +23,7 @@ from benchmark.running.run import Options, run_suite
 from benchmark.running.terms import Terms
 from benchmark.store.store import Store
 
+pytestmark = pytest.mark.xdist_group("repeats")  # one run of four trials
 # of tests/conftest.py's suite, as they were before there were repeats
 FROZEN_IDS = {"none": "aeb7b60eccf2d36a", "phased": "2c08885ad2746789"}
 FROZEN_SEEDS = {

@@ -7,7 +7,6 @@ import json
 import random
 import re
 import statistics
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from running_bench import Ended, bench, bench_alone
 
 from benchmark.commands.tune import TuneOptions, tune_suite
 from benchmark.errors import UserError
@@ -385,30 +385,15 @@ def test_none_is_tuned_by_the_priors_dropout(suite: Path) -> None:
 
 
 def test_ray_and_local_try_the_same_settings(suite: Path) -> None:
-    def bench(*options: str) -> dict[str, Any]:
-        command = [
-            sys.executable,
-            "-m",
-            "benchmark.cli",
-            "tune",
-            str(suite),
-            "--strategy",
-            "phased",
-            "--trials",
-        ]
-        done = subprocess.run(
-            [*command, "5", "--budget", "20", "--max-concurrent", "2", *options],
-            cwd=suite.parent,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def result(run: Callable[..., Ended], *options: str) -> dict[str, Any]:
+        wish = ("--strategy", "phased", "--trials", 5, "--budget", 20, "--max-concurrent", 2)
+        done = run("tune", suite, *wish, *options, cwd=suite.parent)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "phased" in done.stdout
         result = json.loads((suite.parent / options[1] / "tuning" / "tiny" / "phased.json").read_text())
         return {**result, "finished_at": None}
 
-    assert bench("--runs", "ray") == bench("--runs", "serial", "--local")
+    assert result(bench_alone, "--runs", "ray") == result(bench, "--runs", "serial", "--local")
     ray, serial = (suite.parent / name / "records" for name in ("ray", "serial"))
     assert {path.name for path in ray.iterdir()} == {path.name for path in serial.iterdir()}
     assert len(list(ray.iterdir())) == 5
