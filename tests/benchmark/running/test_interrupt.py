@@ -216,9 +216,8 @@ def ray_processes(driver: int, names: tuple[str, ...]) -> list[int]:
     [
         (("raylet/raylet",), signal.SIGKILL),
         (("gcs/gcs_server",), signal.SIGKILL),
-        (("raylet/raylet", "gcs/gcs_server"), signal.SIGTERM),  # as `ray stop` does
     ],
-    ids=["raylet", "head", "ray stop"],
+    ids=["raylet", "head"],
 )
 def test_ray_ended_from_outside_is_said_has_its_own_exit_code_and_the_next_run_goes_on(
     suite_file: Path, names: tuple[str, ...], sent: signal.Signals
