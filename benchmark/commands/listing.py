@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from benchmark.errors import UserError, unknown_name
 
@@ -110,17 +111,6 @@ def _sources() -> list[Row]:
     return rows + _brought(SOURCE_POINTS)
 
 
-def _families() -> list[Row]:
-    from benchmark.families.registry import BUILT_IN, known_families
-
-    rows: list[Row] = [("name", "what it is", "stages", "presets", "source")]
-    for name, family in known_families().items():
-        stages = ", ".join(stage.name for stage in family.stages)
-        source = "built in" if name in BUILT_IN else type(family).__module__
-        rows.append((name, family.about, stages, ", ".join(family.presets), source))
-    return rows
-
-
 def _brought(group: str) -> list[Row]:
     """Return a row for everything that installed packages bring under a group of entry points."""
     from benchmark.own import installed_names, installed_own
@@ -139,10 +129,35 @@ def _brought(group: str) -> list[Row]:
 
 
 def _presets() -> list[Row]:
-    from pcvq2.config import PRESETS
+    from benchmark.families.registry import registered
 
-    rows: list[Row] = [("name", "auto-encoder", "prior")]
-    return [*rows, *[(name, str(parts["vqvae"]), str(parts["prior"])) for name, parts in PRESETS.items()]]
+    rows: list[Row] = [("family", "name", "what it sets, for 32 px in colour")]
+    for name, entry in registered().items():
+        for preset in entry.family.presets if entry.family is not None else ():
+            rows.append((name, preset, _preset(entry.family, preset)))
+    return rows
+
+
+def _preset(family: Any, preset: str) -> str:
+    config = family.preset(preset, size=32, channels=3)
+    parts = (*family.parts, *(f"{stage.name}_stage" for stage in family.stages))
+    return ", ".join(str(getattr(config, part)) for part in parts)
+
+
+def _families() -> list[Row]:
+    from benchmark.families.registry import registered
+
+    rows: list[Row] = [("name", "what it is", "stages", "parts", "source")]
+    for name, entry in registered().items():
+        family, source = entry.family, entry.package or "built in"
+        if family is None:
+            rows.append((name, f"cannot be loaded: {entry.problem}", "-", "-", source))
+            continue
+        first_line = (type(family).__doc__ or "").strip().partition("\n")[0]
+        about = (family.about or first_line) + (" (a reference)" if family.reference else "")
+        stages = ", ".join(stage.name for stage in family.stages)
+        rows.append((name, about, stages, ", ".join(family.parts) or "-", source))
+    return rows
 
 
 LISTINGS: dict[str, Callable[[], list[Row]]] = {

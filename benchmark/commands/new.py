@@ -73,9 +73,9 @@ def _sources() -> Iterable[str]:
 
 
 def _families() -> Iterable[str]:
-    from benchmark.families.registry import known_families
+    from benchmark.families.registry import registered
 
-    return known_families()
+    return registered()
 
 
 _KNOWN: dict[str, Callable[[], Iterable[str]]] = {

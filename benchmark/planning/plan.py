@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 from benchmark.data import Dataset, DatasetSpec, load_dataset
 from benchmark.data.own_source import hash_of_source, own_full
@@ -18,7 +19,6 @@ from benchmark.planning.model_settings import model_config
 from benchmark.planning.strategy_choice import StrategyChoice, choose_strategy
 from benchmark.planning.suite import DatasetEntry, Suite
 from benchmark.planning.trial import Trial
-from pcvq2.config import PCVQ2Config, override
 from strategies import AugmentationSpace
 from strategies.contract.answers import condition_size_of, said, validation_share_of
 from strategies.contract.plugin import split_name
@@ -107,7 +107,7 @@ def _cell(
     settings, (dataset, spec) = suite.settings, source
     evaluation = settings.evaluation
     extractor, own_metrics = _extractor(suite), _own_metrics(suite)
-    config = _told(model_config(suite, index, dataset), choice, space)
+    config = _told(suite, index, model_config(suite, index, dataset), choice, space)
     return [
         Trial(
             dataset=spec,
@@ -118,6 +118,7 @@ def _cell(
             validation_images=validation_images,
             space=space,
             model=config,
+            family_code=suite.family_code,
             extractor=extractor,
             samples=min(evaluation.samples or len(dataset.heldout), len(dataset.heldout)),
             metrics=tuple(metric for metric in evaluation.metrics if metric in METRICS),
@@ -169,20 +170,22 @@ def _own_metrics(suite: Suite) -> tuple[OwnMetric, ...]:
     return tuple(found.values())
 
 
-def _told(config: PCVQ2Config, choice: StrategyChoice, space: AugmentationSpace) -> PCVQ2Config:
+def _told(suite: Suite, index: int, config: Any, choice: StrategyChoice, space: AugmentationSpace) -> Any:
     """Give the model as many condition inputs as the strategy tells it numbers."""
     strategy = choice.make()
     size = condition_size_of(strategy, space)
-    if size and "prior" in choice.stages:
-        config = override(config, "prior", {"conditions": size})
-    if size and "codes" in choice.stages and strategy.conditions_decoder:
-        config = override(config, "vqvae", {"conditions": size})
+    for stage in suite.family.stages if size else ():
+        hears = stage.learns != "representation" or strategy.conditions_decoder
+        if hears and stage.name in choice.stages:
+            try:
+                config = suite.family.told(config, stage.name, size)
+            except ValueError as error:
+                hint = f"strategy '{choice.label}' tells the model {size} numbers about each view"
+                raise suite.error(("strategies", index), str(error), hint) from error
     return config
 
 
-def _validation_images(
-    suite: Suite, index: int, choice: StrategyChoice, config: PCVQ2Config, budget: int
-) -> int:
+def _validation_images(suite: Suite, index: int, choice: StrategyChoice, config: Any, budget: int) -> int:
     """Count the images of the budget that a strategy or the selection of weights looks at."""
     share = validation_share_of(choice.make())
     if config.selection == "best_validation":

@@ -45,8 +45,8 @@ def work_on(
 
     def go_on(stage: str, step: int, steps: int) -> None:
         watch.beat(stage, step, steps)
-        if stop is not None and stage not in ("codes", "prior") and stop():
-            raise KeyboardInterrupt  # the last checkpoint of stage `prior` holds all of the training
+        if stop is not None and stage not in trial.stages and stop():
+            raise KeyboardInterrupt  # the last checkpoint of the last stage holds all of the training
         progress(stage, step, steps)
 
     try:

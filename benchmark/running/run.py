@@ -26,6 +26,7 @@ from benchmark.running.tensorboard import write_curves
 from benchmark.running.terms import Terms, on_the_suites_shares
 from benchmark.running.trial_states import counts, standings
 from benchmark.store.store import Record, Store
+from benchmark.tasks.registry import task_of
 
 _WAIT_SECONDS = 1.0  # between looks at trials that another run is at
 
@@ -167,13 +168,16 @@ def _print_plan(suite: Suite, store: Store, console: Console, options: Options) 
 
 def _manifest(suite: Suite, path: Path, planned: Sequence[Trial]) -> dict[str, object]:
     """Return what a report starts from: the suite's trials under the names this suite gives them."""
-    settings = suite.settings
+    settings, task = suite.settings, task_of(suite.family)
     return {
         "suite": suite.name,
         "source": str(path),
         "file": str(path.resolve()),
         "title": settings.title,
         "baseline": settings.baseline,
+        "task": task.name,
+        "family": suite.family_code.name,
+        "headline": task.headline.to_dict(),
         "command": f"bench run {path}",
         "augmentation_space": _space(planned),
         "strategies": {entry.shown: _how_chosen(entry) for entry in settings.strategies},

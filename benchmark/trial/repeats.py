@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from benchmark.families.contract import Model
 from benchmark.metrics.extractor_base import Extractor
 from benchmark.metrics.score import COUNTS, ImageSets
 from benchmark.planning.seeds import seed_for
@@ -15,7 +16,6 @@ from benchmark.planning.trial import Trial
 from benchmark.planning.work import Steps
 from benchmark.store.store import Record, Store
 from benchmark.trial.sample_keys import feature_scores, leakage_keys
-from pcvq2 import PCVQ2
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Sampler:
     """Draw and score the n-th set of samples of a trained model, as the first was drawn and scored."""
 
     trial: Trial
-    model: PCVQ2
+    model: Model
     extractor: Extractor
     sets: ImageSets  # what the first set was compared with
     heldout: Tensor

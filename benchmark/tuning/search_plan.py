@@ -1,7 +1,8 @@
 """What `bench tune` is going to do: whose parameters, on which images, which trials (no torch, no Ray).
 
-The score is the bits per dimension of validation images out of the budget. A strategy or a selection of
-weights that looks at validation images itself (`adaptive`, `best_validation`) looks at these very images.
+The score is the headline of the family's task on validation images out of the budget: bits per dimension.
+A strategy or a selection of weights that looks at validation images itself (`adaptive`, `best_validation`)
+looks at these very images.
 """
 
 from __future__ import annotations
@@ -13,22 +14,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark.errors import UserError, unknown_name
+from benchmark.families.contract import Family
 from benchmark.planning.plan import DEFAULT_VALIDATION_SHARE, plan_trials
 from benchmark.planning.strategy_choice import found_code
 from benchmark.planning.suite import Evaluation, Repeats, StrategyEntry, Suite
 from benchmark.planning.trial import Trial
-from pcvq2.config import override
+from benchmark.tasks.registry import task_of
 from pcvq2.trainer.randomness import derive_seed
+from pcvq2.trainer.settings import override
 from strategies import Uniform
 from strategies.checks import StrategyError, check_tunable
 from strategies.contract.answers import plain
 from strategies.contract.declared import start_values, tunable_of
 from strategies.contract.tunable import Tunable, Value
 
-SCORE = "bpd_validation"  # all that the search looks at
 _FIRST_SEED = 1000  # suites count their own from 0
 _FEWEST_TRIALS = 2  # the first is the defaults
-_DROPOUT = "model.prior.dropout"  # of the rival that does not augment
+_DROPOUT = "dropout"  # of a part of the model: what the rival that does not augment turns
 # two samples, no metrics: a record is an ordinary one, but nothing of it is scored on held-out features
 _EVALUATION = Evaluation(samples=2, extractor="pixels", metrics=())
 Values = Mapping[str, Value]
@@ -69,6 +71,16 @@ class Tuning:
         return self.template.strategy.label
 
     @property
+    def score(self) -> str:
+        """Return the key of a record that the search looks at, and nothing else."""
+        return task_of(self.template.family).validation_score
+
+    @property
+    def unit(self) -> str:
+        """Return the unit of that score."""
+        return task_of(self.template.family).headline.unit
+
+    @property
     def sampler_seed(self) -> int:
         """Return the seed of the sampler's draws."""
         named = (self.template.fingerprint, self.template.budget, self.label, "tuning")
@@ -78,8 +90,9 @@ class Tuning:
         """Return what values change in the suite's entry; nothing at the starts."""
         if dict(values) == self.starts:
             return {}
-        if set(values) == {_DROPOUT}:
-            return {"model": {"prior": {"dropout": values[_DROPOUT]}}}
+        name = _dropout_name(self.template.family)
+        if set(values) == {name}:
+            return {"model": {self.template.family.dropout: {_DROPOUT: values[name]}}}
         return self.template.strategy.code.load().from_tuned(values)
 
     def trial(self, values: Values, seed: int) -> Trial:
@@ -95,12 +108,20 @@ def changed(template: Trial, changes: Mapping[str, Any], seed: int) -> Trial:
     """Return a trial with other parameters or another dropout, and another seed."""
     own = {name: value for name, value in changes.items() if name != "model"}
     parameters = plain(template.strategy.parameters | own, "parameters")
+    model: Any = template.model
+    for part, fields in changes.get("model", {}).items():
+        model = override(model, part, fields)
     return dataclasses.replace(
         template,
         seed=seed,
         strategy=dataclasses.replace(template.strategy, parameters=parameters),
-        model=override(template.model, "prior", changes.get("model", {}).get("prior", {})),
+        model=model,
     )
+
+
+def _dropout_name(family: Family) -> str:
+    """Name the dropout of a family's model as it is searched; "" where it has none."""
+    return f"model.{family.dropout}.{_DROPOUT}" if family.dropout else ""
 
 
 def plan_tuning(suite: Suite, wish: Wish) -> Tuning:
@@ -169,11 +190,18 @@ def _index(suite: Suite, strategy: str) -> int:
 
 
 def _declared(suite: Suite, index: int) -> Tunable:
-    """Return what may be tuned of an entry; of `none`, which has no parameters, the prior's dropout."""
+    """Return what may be tuned of an entry; of `none`, which has no parameters, the model's dropout."""
     entry, place = suite.settings.strategies[index], ("strategies", index)
     code = found_code(suite, index, entry.name)
     if code.is_none:
-        return {_DROPOUT: Uniform(0.0, 0.7)}
+        dropout = _dropout_name(suite.family)
+        if not dropout:
+            raise suite.error(
+                place,
+                f"strategy '{entry.shown}' has nothing to tune",
+                f"models of family '{suite.family.name}' have no dropout, which is what it could turn",
+            )
+        return {dropout: Uniform(0.0, 0.7)}
     strategy = code.load()
     tunable = tunable_of(strategy)
     if not tunable:
@@ -192,15 +220,16 @@ def _declared(suite: Suite, index: int) -> Tunable:
 
 def _written(suite: Suite, index: int, tunable: Tunable) -> set[str]:
     """Name the entry's keys that tuning writes, and the note of an earlier tuning."""
-    if _DROPOUT in tunable:
+    if _dropout_name(suite.family) in tunable:
         return {"tuning"}
     strategy = found_code(suite, index, suite.settings.strategies[index].name).load()
     return {"tuning", *strategy.from_tuned(start_values(strategy))}
 
 
 def _starts(template: Trial) -> dict[str, Value]:
-    if template.strategy.code.is_none:
-        return {_DROPOUT: template.model.prior.dropout}
+    family = template.family
+    if template.strategy.code.is_none and family.dropout is not None:
+        return {_dropout_name(family): getattr(template.model, family.dropout).dropout}
     return start_values(template.strategy.code.load())
 
 

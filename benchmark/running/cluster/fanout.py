@@ -30,7 +30,7 @@ from benchmark.running.terms import Terms
 from benchmark.store.store import Store
 from benchmark.tuning.rounds import Rounds
 from benchmark.tuning.sampler import distributions, sampler
-from benchmark.tuning.search_plan import SCORE, Tuning, changed
+from benchmark.tuning.search_plan import Tuning, changed
 
 _VITAL = {"raylet", "gcs_server"}  # without its other processes Ray goes on
 _LIVES = 4  # how often a worker may die under a trial before the trial counts as failed
@@ -269,14 +269,16 @@ def _searcher(tuning: Tuning, fleet: Fleet) -> tuple[Rounds, Any]:
 
     inner = OptunaSearch(
         distributions(tuning.tunable),
-        metric=SCORE,
+        metric=tuning.score,
         mode="min",
         sampler=sampler(tuning),
         points_to_evaluate=[tuning.starts],
     )
 
     def tell(number: int, score: float | None) -> None:
-        inner.on_trial_complete(str(number), None if score is None else {SCORE: score}, error=score is None)
+        inner.on_trial_complete(
+            str(number), None if score is None else {tuning.score: score}, error=score is None
+        )
 
     rounds = Rounds(tuning, lambda number: inner.suggest(str(number)) or {}, tell)
 
@@ -305,6 +307,6 @@ def _searcher(tuning: Tuning, fleet: Fleet) -> tuple[Rounds, Any]:
         def on_trial_complete(
             self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
         ) -> None:
-            rounds.report(self._handed[trial_id], (result or {}).get(SCORE))
+            rounds.report(self._handed[trial_id], (result or {}).get(tuning.score))
 
     return rounds, InRounds()

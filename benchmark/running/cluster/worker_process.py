@@ -18,11 +18,12 @@ from benchmark.running.cluster.remote_store import Ask, Outpost
 from benchmark.running.one_trial import work_on
 from benchmark.running.terms import Terms
 from benchmark.store.store import Record, Store
+from benchmark.tasks.registry import TASKS
 
 _REPORT_SECONDS, _ASK_SECONDS = 1.0, 0.5
 Report = Callable[[dict[str, Any]], None]
 # of a failure, to a driver whose disk may be full; and what a search goes by
-_TOLD = ("reason", "cause", "traceback", "bpd_validation")
+_TOLD = ("reason", "cause", "traceback", *(task.validation_score for task in TASKS.values()))
 
 
 @dataclass(frozen=True)

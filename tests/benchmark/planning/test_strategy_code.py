@@ -14,7 +14,7 @@ from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
-from benchmark.planning.work import codes_group
+from benchmark.planning.work import shared_groups
 from benchmark.running.one_trial import attempt_trial
 from benchmark.store.store import Store
 from benchmark.trial.extractor_of import refuse_unusable_extractor
@@ -88,7 +88,7 @@ def test_a_plugin_called_none_augments_in_its_key_and_in_training(suite_file: Pa
     assert trial.strategy.augmented_stages == ("codes", "prior")
     assert trial.resolved()["strategy"]["stages"] == ["codes", "prior"]
     assert trial.resolved()["space"] is not None
-    assert codes_group(trial) is None
+    assert shared_groups(trial) == {}
     assert draw_views(trial) is not None
     assert run(trial, Store(suite_file.parent / "runs"))["augmented_share"] > 0
 

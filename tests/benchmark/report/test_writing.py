@@ -24,8 +24,10 @@ from benchmark.report.figures.style import (
     strategy_styles,
     styled,
 )
+from benchmark.report.words.frame import table_csv
 from benchmark.report.words.readme import readme_text
-from benchmark.report.words.tables import csv_text
+from benchmark.report.words.section import Contents
+from benchmark.report.words.sections import SECTIONS
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +102,7 @@ def test_order_of_records_does_not_change_a_byte(tmp_path: Path) -> None:
     texts = []
     for name, backwards in (("a", False), ("b", True)):
         comparison = compared(write_suite(tmp_path / name, budgets=(60, 300), backwards=backwards))
-        texts.append((readme_text(comparison, []), csv_text(comparison)))
+        texts.append((readme_text(Contents(comparison), SECTIONS), table_csv(comparison)))
     assert texts[0] == texts[1]
 
 

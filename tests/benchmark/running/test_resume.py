@@ -57,7 +57,7 @@ def files(folder: Path) -> list[str]:
 def test_a_trial_that_broke_off_ends_in_the_record_of_one_that_did_not(
     tmp_path: Path, suite_text: str, strategy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adaptive, "_SETTLED_NATS", -100.0)  # so short a training settles nothing
+    monkeypatch.setattr(adaptive, "_SETTLED", -100.0)  # so short a training settles nothing
     trial = trial_of(tmp_path / "a.yaml", suite_text, strategy)
     whole, runs = attempt(trial, tmp_path / "whole"), tmp_path / "runs"
     steps: list[tuple[str, int]] = []

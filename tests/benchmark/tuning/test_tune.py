@@ -23,11 +23,12 @@ from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.store.store import Record, Store
+from benchmark.tasks.density import DENSITY
 from benchmark.trial.record import heading
 from benchmark.tuning.result import conclusion, difference, entry_of, entry_yaml, ranked
 from benchmark.tuning.rounds import Candidate, Rounds
 from benchmark.tuning.sampler import ask_and_tell, random_trials
-from benchmark.tuning.search_plan import SCORE, Tuning, Wish, plan_tuning
+from benchmark.tuning.search_plan import Tuning, Wish, plan_tuning
 from strategies.constant import Constant
 from strategies.phased import Phased
 
@@ -63,7 +64,11 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> Callable[[Score], list[Trial]]:
         def work_on(trial: Trial, store: Store, terms: object, **more: object) -> Record:
             ran.append(trial)
             value = score(trial)
-            record = heading(trial) | {SCORE: value, "wall_seconds": 1.0, "bpd_heldout": heldout * len(ran)}
+            record = heading(trial) | {
+                DENSITY.validation_score: value,
+                "wall_seconds": 1.0,
+                "bpd_heldout": heldout * len(ran),
+            }
             record["status"], record["reason"] = ("failed", "no luck") if value is None else ("done", "")
             store.write(record, {})
             return record
@@ -187,7 +192,7 @@ def test_an_interrupted_tuning_goes_on_and_a_finished_one_runs_nothing(
     assert asked[:3] == calls[:3]
     assert {path.stem for path in records.iterdir()} == set(asked)
     record = json.loads((records / f"{asked[3]}.json").read_text())
-    assert record[SCORE] == resumed["trials"][3]["mean"]
+    assert record[DENSITY.validation_score] == resumed["trials"][3]["mean"]
     assert not {"fid", "kid", "leakage"} & {key.partition("_")[0] for key in record}
     assert not (suite.parent / "runs" / "models" / asked[3]).exists()
 
@@ -337,7 +342,7 @@ def scored_rounds(suite: Path, seeds: int, score: Callable[[int, int], float]) -
 def said(rounds: Rounds) -> tuple[str, dict[str, Any]]:
     best = ranked(rounds)[0][0]
     found = difference(rounds, best)
-    return conclusion(best, found), found
+    return conclusion(best, found, "bits/dim"), found
 
 
 def test_the_result_says_whether_it_is_more_than_noise(suite: Path) -> None:
