@@ -96,7 +96,7 @@ def prepare(
     from benchmark.data.decoding import Shape
     from benchmark.data.inspecting import load_named
     from benchmark.data.names import SOURCES
-    from benchmark.data.preparing import prepare_packed
+    from benchmark.data.preparing import PackWish, prepare_packed
     from benchmark.data.ticking import ticking
 
     if what in SOURCES and SOURCES[what].kind in ("embedded", "downloaded"):
@@ -104,16 +104,8 @@ def prepare(
         return
     shape = Shape(size, channels, resize)
     with ticking("packing") as tick:
-        folder, _ = prepare_packed(
-            what,
-            source,
-            shape,
-            output,
-            any_count=any_count,
-            skip_unusable=skip_unusable,
-            processes=processes,
-            tick=tick,
-        )
+        wish = PackWish(what, source, shape, output, any_count, skip_unusable, processes)
+        folder, _ = prepare_packed(wish, tick)
     _print_with_notes(load_named(f"packed:{folder}", None, None), f"packed:{folder}")
 
 

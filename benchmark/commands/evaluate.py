@@ -55,20 +55,14 @@ def evaluate(
     well; without, those scores are left out. Raises UserError for images that cannot be compared.
     """
     own = [found_metric(name) for name in metrics if name not in METRICS]
-    real = _read(places.real)
-    sets = {"real": real, "fake": _read(places.fake)}
-    if places.train is not None:
-        sets["train"] = _read(places.train)
+    named = {"real": places.real, "fake": places.fake, "train": places.train}
+    sets = {name: _read(place) for name, place in named.items() if place is not None}
     _check_shapes(places, sets)
-    images = ImageSets(
-        heldout=sets["real"],
-        generated=sets["fake"],
-        train=sets.get("train", real[:0]),
-        pool=sets.get("train", real[:0]),
-    )
-    network = load_extractor(extractor, channels=real.shape[3], device=device)
+    train = sets.get("train", sets["real"][:0])
+    images = ImageSets(heldout=sets["real"], generated=sets["fake"], train=train, pool=train)
+    network = load_extractor(extractor, channels=train.shape[3], device=device)
     try:
-        features = FeatureCache(network, real, cache)
+        features = FeatureCache(network, sets["real"], cache)
         scores = score_samples(features, images, seed=0, metrics=_metrics(sets, metrics))
         scores |= own_scores(own, metric_sets(features, images, 0))
     except UserError:

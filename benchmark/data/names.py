@@ -45,7 +45,7 @@ TORCHVISION: dict[str, TorchvisionSet] = {
     "svhn": _by_split("SVHN", "73,257 + 26,032 house numbers, 32x32", (32, 3)),
     "stl10": _by_split("STL10", "5,000 + 8,000 photographs of 10 classes, 96x96", (96, 3)),
 }
-Kind = Literal["embedded", "downloaded", "packed", "place"]
+SourceKind = Literal["embedded", "downloaded", "packed", "place"]
 _READERS = "benchmark.data.readers"
 
 
@@ -61,7 +61,7 @@ class ImageSource:
 
     about: str
     reader: str
-    kind: Kind
+    kind: SourceKind
     shape: tuple[int, int] | None = None
     place: str = ""
     any_number: bool = False
@@ -123,7 +123,7 @@ NAMED_SOURCES = tuple(name for name, source in SOURCES.items() if not source.pla
 KNOWN_SOURCES = tuple(source.written(name) for name, source in SOURCES.items())
 
 
-def named(kind: Kind) -> dict[str, ImageSource]:
+def named(kind: SourceKind) -> dict[str, ImageSource]:
     """Return the sources of a kind by name."""
     return {name: source for name, source in SOURCES.items() if source.kind == kind}
 

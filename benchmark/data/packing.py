@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from benchmark.cores import usable_cores
 from benchmark.data.decoding import Shape
-from benchmark.data.packed import FORMAT, about_pack, read_packed, shape_of
+from benchmark.data.packed import FORMAT, about_pack, read_packed
 from benchmark.data.packing_blocks import HASH_BYTES, PackBlock, all_stamps, read_journal, work
+from benchmark.data.packing_rows import drop_channels, write_rows
 from benchmark.data.places import Bad, Place, check_any, refusal
 from benchmark.data.sources import reading_notes
 from benchmark.data.splits import Decide, Split, split_by_folders
@@ -178,37 +179,13 @@ def _finish(packing: _Packing, split: Split) -> dict[str, Any]:
         "notes": [*split.notes, *reading_notes(traits, place.ignored)],
     }
     if grey:
-        hashes = _drop_channels(target / "images.u8", about)
-    _write_rows(target, pool, test, hashes)
+        hashes = drop_channels(target / "images.u8", about)
+    write_rows(target, pool, test, hashes)
     write_whole(target / "names.json", json.dumps(place.names).encode())
     with (target / "images.u8").open("rb") as stream:
         os.fsync(stream.fileno())
     write_whole(target / "pack.json", json.dumps(about, indent=1).encode())
     return about
-
-
-def _write_rows(
-    target: Path, pool: NDArray[np.int64], test: NDArray[np.int64], hashes: NDArray[np.uint8]
-) -> None:
-    scratch = target / "rows.part.npz"
-    np.savez(scratch, pool=pool, test=test, hashes=hashes.reshape(-1, HASH_BYTES))
-    os.replace(scratch, target / "rows.npz")
-
-
-def _drop_channels(pixels: Path, about: dict[str, Any]) -> NDArray[np.uint8]:
-    """Rewrite a pack of grey images with one channel; return the hashes of its rows."""
-    old = np.memmap(pixels, dtype=np.uint8, mode="r", shape=shape_of(about))
-    digests = []
-    scratch = pixels.with_suffix(".part")
-    with scratch.open("wb") as stream:
-        for row in old:
-            one = np.ascontiguousarray(row[..., 0]).tobytes()
-            stream.write(one)
-            digests.append(hashlib.sha256(one).digest()[:HASH_BYTES])
-    os.replace(scratch, pixels)
-    about["channels"] = 1
-    about["content"] = hashlib.sha256(b"".join(digests)).hexdigest()[:16]
-    return np.frombuffer(b"".join(digests), dtype=np.uint8)
 
 
 def verify(folder: Path) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,46 +20,47 @@ if TYPE_CHECKING:
 DEFAULT_SIZE = 256  # pixels, of a recipe
 
 
-def prepare_packed(
-    what: str,
-    source: str | None,
-    shape: Shape,
-    output: Path | None,
-    *,
-    any_count: bool,
-    skip_unusable: bool,
-    processes: int | None,
-    tick: Tick,
-) -> tuple[Path, dict[str, Any]]:
+@dataclass(frozen=True)
+class PackWish:
+    """Say what to pack, and how.
+
+    what: a recipe's name, a folder or a zip. source: where a recipe's images lie. output: the pack's folder.
+    any_count: a recipe's set may be a part of it. skip_unusable: pack the rest where files cannot be used.
+    """
+
+    what: str
+    source: str | None
+    shape: Shape
+    output: Path | None = None
+    any_count: bool = False
+    skip_unusable: bool = False
+    processes: int | None = None
+
+
+def prepare_packed(wish: PackWish, tick: Tick) -> tuple[Path, dict[str, Any]]:
     """Pack a recipe's images, or those of a folder or zip; return where, and what was packed."""
     from benchmark.data.checking import open_place
     from benchmark.data.packing import pack
     from benchmark.data.places import check_any
-    from benchmark.data.recipes import RECIPES as KNOWN
-    from benchmark.data.recipes import select
+    from benchmark.data.recipes import RECIPES, select
     from benchmark.data.splits import split_by_folders
 
-    _check_shape(shape)
-    if what in KNOWN and source is None:
-        recipe = KNOWN[what]
-        raise UserError(
-            f"{what}: name what to pack with --source PATH", f"{recipe.layout}; from {recipe.get}"
-        )
-    if source is not None and Path(what).name != what:
-        raise UserError(f"'{what}' is no name for a pack", f"a word, or `bench data prepare {source}`")
-    place = open_place(source or what)
+    _check_wish(wish)
+    what, shape = wish.what, wish.shape
+    place = open_place(wish.source or what)
     check_any(place)
-    decide = select(what, place, any_count=any_count).decide if what in KNOWN else split_by_folders
-    name = what if source is not None else _own_name(place)
-    target = output or packed_place(name, shape.size or DEFAULT_SIZE)
+    known = what in RECIPES
+    decide = select(what, place, any_count=wish.any_count).decide if known else split_by_folders
+    name = what if wish.source is not None else _own_name(place)
+    target = wish.output or packed_place(name, shape.size or DEFAULT_SIZE)
     try:
         about = pack(
             place,
             target,
             shape,
             decide=decide,
-            processes=processes,
-            skip_unusable=skip_unusable,
+            processes=wish.processes,
+            skip_unusable=wish.skip_unusable,
             tick=tick,
         )
     except OSError as error:
@@ -66,6 +68,21 @@ def prepare_packed(
             f"{target}: cannot be written ({error.strerror or error})", "name another --output"
         ) from error
     return target, about
+
+
+def _check_wish(wish: PackWish) -> None:
+    """Refuse a shape no image can have, a recipe without images, and a name that is a path."""
+    from benchmark.data.recipes import RECIPES
+
+    _check_shape(wish.shape)
+    if wish.what in RECIPES and wish.source is None:
+        recipe = RECIPES[wish.what]
+        raise UserError(
+            f"{wish.what}: name what to pack with --source PATH", f"{recipe.layout}; from {recipe.get}"
+        )
+    if wish.source is not None and Path(wish.what).name != wish.what:
+        hint = f"a word, or `bench data prepare {wish.source}`"
+        raise UserError(f"'{wish.what}' is no name for a pack", hint)
 
 
 def _check_shape(shape: Shape) -> None:

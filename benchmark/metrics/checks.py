@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmark.metrics.own_metric import MetricError, MetricSets, OwnMetric, described, numbers_of
+from benchmark.data.decoding import Images
+from benchmark.metrics.own_metric import MetricError, MetricSets, OwnMetric, answer_numbers, described
 from strategies.contract.answers import said
 
-Images = NDArray[np.uint8]
 _SIDE, _SIZES = 16, {"generated": 40, "heldout": 40, "train": 24, "reconstructions": 40}
 _FEATURES = 8  # numbers that stand in for an image's features
 
@@ -64,7 +64,7 @@ def try_metric(metric: OwnMetric, images: Mapping[str, Images]) -> None:
 def _answer(metric: OwnMetric, own: Any, images: Mapping[str, Images]) -> dict[str, float]:
     """Score images whose features are means of their parts."""
     features = {name: _coarse(pixels) for name, pixels in images.items()}
-    return numbers_of(metric, own.score(MetricSets(images, features.__getitem__, seed=0)))
+    return answer_numbers(metric, own.score(MetricSets(images, features.__getitem__, seed=0)))
 
 
 def _coarse(images: Images) -> NDArray[np.float32]:

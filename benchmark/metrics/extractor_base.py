@@ -9,10 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.data.decoding import Images
 from benchmark.errors import BenchError
 from benchmark.pulse import pulse
-
-Images = NDArray[np.uint8]  # (N, H, W, C)
 
 
 class Extractor(Protocol):

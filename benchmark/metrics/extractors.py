@@ -11,8 +11,6 @@ from benchmark.errors import UserError, unknown_name
 from benchmark.metrics.extractor_base import Extractor
 from benchmark.own import EXTRACTOR_POINTS, Own, find_own, installed_names
 
-Need = Literal["nothing", "weights", "labels"]
-
 
 def _random(channels: int, device: str) -> Extractor:
     from benchmark.metrics.random_network import RandomNetwork
@@ -46,7 +44,7 @@ def _classifier(channels: int, device: str) -> Extractor:
 
 
 @dataclass(frozen=True)
-class Entry:
+class BuiltIn:
     """Describe a built-in extractor.
 
     needs: nothing, its weights file, or labels (which benchmark.trial.extractor_of gives it).
@@ -55,31 +53,31 @@ class Entry:
 
     about: str
     build: Callable[[int, str], Extractor]  # of channels and device
-    needs: Need = "nothing"
+    needs: Literal["nothing", "weights", "labels"] = "nothing"
     timm: bool = False
 
 
-EXTRACTORS: dict[str, Entry] = {
-    "random": Entry(
+EXTRACTORS: dict[str, BuiltIn] = {
+    "random": BuiltIn(
         "untrained three-layer convolutional network, fixed weights: needs no file, fits any domain", _random
     ),
-    "pixels": Entry("32 principal components of the reference images' pixels", _pixels),
-    "inception": Entry(
+    "pixels": BuiltIn("32 principal components of the reference images' pixels", _pixels),
+    "inception": BuiltIn(
         "clean-fid's Inception v3 with clean-fid's resizing; needs its weights file", _inception, "weights"
     ),
-    "clip": Entry(
+    "clip": BuiltIn(
         "CLIP's ViT-B/32 with clean-fid's resizing; needs its weights file and timm",
         partial(_transformer, "clip"),
         "weights",
         timm=True,
     ),
-    "dinov2": Entry(
+    "dinov2": BuiltIn(
         "DINOv2's ViT-L/14 at 224 px; needs its weights file and timm",
         partial(_transformer, "dinov2"),
         "weights",
         timm=True,
     ),
-    "classifier": Entry(
+    "classifier": BuiltIn(
         "small network taught the labels of the training pool; needs a labelled dataset (digits)",
         _classifier,
         "labels",

@@ -43,7 +43,7 @@ def nearest_index(queries: Features, references: Features) -> Indices:
     return nearest(points, others)[1][:, 0]
 
 
-def nearest_training_ratio(train: Features, heldout: Features, generated: Features) -> float:
+def training_ratio(train: Features, heldout: Features, generated: Features) -> float:
     """Return how near generated images come to training images, in units of fresh real images.
 
     The median distance from a generated image to its nearest training image over that of the held-out
@@ -59,7 +59,7 @@ def distance_ratio(near: Nearness) -> Scored:
     return ratio_of_medians(near.generated, near.heldout)
 
 
-def authenticity(train: Features, near: Nearness) -> Scored:
+def authentic_share(train: Features, near: Nearness) -> Scored:
     """Return the share of generated images that are no near copies: copies have 0, fresh ones about a half.
 
     Authentic is what is farther from its nearest training image than that one from its own nearest.
@@ -74,7 +74,7 @@ def authenticity(train: Features, near: Nearness) -> Scored:
     return mean_scored(near.generated > own[near.index])
 
 
-def copying_z(train: Features, heldout: Features, generated: Features, *, seed: int = 0) -> float:
+def copying_statistic(train: Features, heldout: Features, generated: Features, *, seed: int = 0) -> float:
     """Return C_T: are generated images nearer to training images than held-out ones are? In standard errors.
 
     The training features (at most 64 principal components of them) are cut into three cells by k-means; in

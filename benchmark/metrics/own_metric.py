@@ -146,7 +146,7 @@ def own_scores(metrics: Sequence[OwnMetric], sets: MetricSets) -> dict[str, Any]
     scores: dict[str, Any] = {}
     for metric in metrics:
         try:
-            found = numbers_of(metric, metric.code.load()().score(sets))
+            found = answer_numbers(metric, metric.code.load()().score(sets))
         except (Exception, SystemExit) as error:  # the user's code may raise anything
             scores |= {metric.name: None, f"{metric.name}_null_reason": " ".join(said(error).split())}
             continue
@@ -157,7 +157,7 @@ def own_scores(metrics: Sequence[OwnMetric], sets: MetricSets) -> dict[str, Any]
     return scores
 
 
-def numbers_of(metric: OwnMetric, answer: Any) -> dict[str, float]:
+def answer_numbers(metric: OwnMetric, answer: Any) -> dict[str, float]:
     """Return a metric's numbers by their keys in records. Raises MetricError for what is no number."""
     parts = answer if isinstance(answer, Mapping) else {"": answer}
     found: dict[str, float] = {}

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-Number = TypeVar("Number", np.float32, np.float64)
+Floating = TypeVar("Floating", np.float32, np.float64)
 _device: ContextVar[torch.device | None] = ContextVar("device of large products", default=None)
 
 
@@ -25,7 +25,7 @@ def products_on(device: torch.device | None) -> Iterator[None]:
         _device.reset(token)
 
 
-def product(a: NDArray[Number], b: NDArray[Number]) -> NDArray[Number]:
+def product(a: NDArray[Floating], b: NDArray[Floating]) -> NDArray[Floating]:
     """Return a b^T of (n, k) and (m, k), (n, m), multiplied and summed in their own precision.
 
     On a GPU single precision is IEEE's, never TF32: benchmark.metrics.points bounds its rounding error.
@@ -34,7 +34,7 @@ def product(a: NDArray[Number], b: NDArray[Number]) -> NDArray[Number]:
     return a @ b.T if device is None else product_by_torch(a, b, device)
 
 
-def product_by_torch(a: NDArray[Number], b: NDArray[Number], device: torch.device) -> NDArray[Number]:
+def product_by_torch(a: NDArray[Floating], b: NDArray[Floating], device: torch.device) -> NDArray[Floating]:
     """Return a b^T of arrays in this memory, by way of a device's."""
     x = torch.from_numpy(np.ascontiguousarray(a)).to(device)
     y = x if b is a else torch.from_numpy(np.ascontiguousarray(b)).to(device)

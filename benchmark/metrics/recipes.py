@@ -14,17 +14,15 @@ from benchmark.metrics.extrapolation import extrapolated_frechet
 from benchmark.metrics.feature_sets import KID_SUBSET, FeatureSets
 from benchmark.metrics.floor import real_floor
 from benchmark.metrics.intervals import Estimate, Scored, mean_scored, weighted_sum
-from benchmark.metrics.memorisation import authenticity as authentic_share
-from benchmark.metrics.memorisation import copying_z as copying_statistic
-from benchmark.metrics.memorisation import distance_ratio
+from benchmark.metrics.memorisation import authentic_share, copying_statistic, distance_ratio
 
-Recipe = Callable[[FeatureSets], Scored]
+ScoreRecipe = Callable[[FeatureSets], Scored]
 
 
-def recipe_of(name: str) -> Recipe:
+def recipe_of(name: str) -> ScoreRecipe:
     """Return what computes a score of the catalogue."""
     module, function = CATALOGUE[name].place
-    recipe: Recipe = getattr(import_module(module), function)
+    recipe: ScoreRecipe = getattr(import_module(module), function)
     return recipe
 
 

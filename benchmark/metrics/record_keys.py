@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from benchmark.metrics.names import COUNTS, METRICS
 
-_PREFIXES = ("leak_", "impossible_", "curve_", "repeated_")
-_ENDS = ("_low", "_high", "_pixels", "_null_reason")  # of another score
+_PREFIXES = ("bpd_", "leak_", "impossible_", "curve_", "repeated_")  # of families and tasks, too
+_ENDS = ("_low", "_high", "_pixels", "_null_reason", "_bpd")  # of another score; a term of a bound
 _OTHERS = (
     "augmented_share bpd_gap bpd_heldout bpd_train bpd_validation budget budget_indices budget_order_seed "
     "cause codebook_size codes_seconds codes_shared codes_steps codes_used_bottom codes_used_top "

@@ -15,7 +15,7 @@ from benchmark.data.decoding import Shape
 from benchmark.data.inspecting import inspect, load_named, prepared_line
 from benchmark.data.packing import pack
 from benchmark.data.places import Folder
-from benchmark.data.preparing import prepare_packed
+from benchmark.data.preparing import PackWish, prepare_packed
 from benchmark.errors import UserError
 
 
@@ -33,8 +33,8 @@ def load(source: str, **settings: object) -> Dataset:
 
 
 def prepare(what: Path, **settings: object) -> tuple[Path, Dataset]:
-    options = {"any_count": False, "skip_unusable": False, "processes": 1, "tick": lambda done, of: None}
-    folder, _ = prepare_packed(str(what), None, Shape(16), None, **{**options, **settings})  # type: ignore[arg-type]
+    wish = PackWish(str(what), None, Shape(16), **{"processes": 1, **settings})  # type: ignore[arg-type]
+    folder, _ = prepare_packed(wish, lambda done, of: None)
     return folder, load(f"packed:{folder}")
 
 

@@ -9,12 +9,12 @@ from scipy.stats import mannwhitneyu
 
 from benchmark.metrics.features import UncomputableScoreError
 from benchmark.metrics.memorisation import (
-    authenticity,
-    copying_z,
+    authentic_share,
+    copying_statistic,
     mann_whitney_z,
     measure_nearness,
     nearest_index,
-    nearest_training_ratio,
+    training_ratio,
 )
 
 
@@ -37,21 +37,21 @@ def test_the_lowest_of_equal_references_is_taken():
 def test_fresh_images_have_ratio_one_and_copies_none():
     rng = np.random.default_rng(0)
     train, heldout, fresh = rng.standard_normal((3, 1200, 6)).astype(np.float32)
-    assert nearest_training_ratio(train, heldout, fresh) == pytest.approx(1, abs=0.05)
-    assert nearest_training_ratio(train, heldout, train[::2]) == 0
+    assert training_ratio(train, heldout, fresh) == pytest.approx(1, abs=0.05)
+    assert training_ratio(train, heldout, train[::2]) == 0
     near = train + rng.normal(0, 0.05, train.shape).astype(np.float32)
-    assert nearest_training_ratio(train, heldout, near) < 0.3
+    assert training_ratio(train, heldout, near) < 0.3
 
 
 def test_the_ratio_ignores_scale_and_needs_a_distance():
     rng = np.random.default_rng(0)
     train, heldout, generated = rng.standard_normal((3, 100, 6)).astype(np.float32)
-    ratio = nearest_training_ratio(train, heldout, generated)
-    assert nearest_training_ratio(train * 8, heldout * 8, generated * 8) == pytest.approx(ratio, rel=1e-6)
+    ratio = training_ratio(train, heldout, generated)
+    assert training_ratio(train * 8, heldout * 8, generated * 8) == pytest.approx(ratio, rel=1e-6)
     with pytest.raises(UncomputableScoreError, match="half of the held-out images"):
-        nearest_training_ratio(train, train, generated)
+        training_ratio(train, train, generated)
     with pytest.raises(UncomputableScoreError, match="generated has 0 images"):
-        nearest_training_ratio(train, heldout, generated[:0])
+        training_ratio(train, heldout, generated[:0])
 
 
 def test_authenticity_by_hand():
@@ -61,11 +61,11 @@ def test_authenticity_by_hand():
         [[0.5], [2.5], [3], [18], [20]]
     )  # 0.5 from 0; 1.5 from 1; 2 from 1; 8 and 10 from 10
     near = measure_nearness(train, train, generated)
-    assert authenticity(train, near).value == pytest.approx(
+    assert authentic_share(train, near).value == pytest.approx(
         3 / 5
     )  # 2.5, 3 and 20 are farther than 1, 1 and 9
     with pytest.raises(UncomputableScoreError, match="train has 1 images"):
-        authenticity(train[:1], near)
+        authentic_share(train[:1], near)
 
 
 def test_authenticity_equals_the_whole_distance_matrix():
@@ -76,7 +76,7 @@ def test_authenticity_equals_the_whole_distance_matrix():
     np.fill_diagonal(own, np.inf)
     between = cdist(train, generated)
     expected = (own.min(0)[between.argmin(0)] < between.min(0)).mean()
-    assert authenticity(train, measure_nearness(train, train, generated)).value == expected
+    assert authentic_share(train, measure_nearness(train, train, generated)).value == expected
 
 
 def test_the_mann_whitney_score_by_hand_and_against_scipy():
@@ -108,19 +108,19 @@ def test_c_t_averages_the_cells_by_their_shares_of_held_out_images():
         scores.append((u - n * m / 2 + 0.5) / np.sqrt(n * m * (n + m + 1) / 12))
     # the third cell holds 15 generated images, too few to count
     expected = (20 * scores[0] + 30 * scores[1]) / 50
-    assert copying_z(train, heldout, generated) == pytest.approx(expected)
+    assert copying_statistic(train, heldout, generated) == pytest.approx(expected)
     assert expected < 0  # half as far out: nearer to the training images than fresh ones
 
 
 def test_c_t_fires_on_copies_and_on_underfitting_and_needs_images():
     rng = np.random.default_rng(0)
     train, heldout, fresh = rng.standard_normal((3, 400, 100))
-    assert abs(copying_z(train, heldout, fresh)) < 3
-    assert copying_z(train, heldout, train + 0.1 * fresh) < -10
-    assert copying_z(train, heldout, 2 * fresh) > 10
+    assert abs(copying_statistic(train, heldout, fresh)) < 3
+    assert copying_statistic(train, heldout, train + 0.1 * fresh) < -10
+    assert copying_statistic(train, heldout, 2 * fresh) > 10
     with pytest.raises(
         UncomputableScoreError, match="no cell of the training images holds more than 20 of 9"
     ):
-        copying_z(train, heldout, fresh[:9])
+        copying_statistic(train, heldout, fresh[:9])
     with pytest.raises(UncomputableScoreError, match="train has 2 images, at least 3"):
-        copying_z(train[:2], heldout, fresh)
+        copying_statistic(train[:2], heldout, fresh)
