@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from benchmark.metrics.weights import WEIGHTS, MissingWeights, download_weights, find_weights, state_of
 from benchmark.store.environment import git_commit, processor, versions
 
-Row = tuple[str, str]
+Finding = tuple[str, str]
 NEEDS_TIMM = ("clip", "dinov2")
 
 
-def examine() -> list[Row]:
+def examine() -> list[Finding]:
     """Return what was found, as (what, state)."""
-    rows: list[Row] = [*versions().items(), ("timm", _timm()), ("commit", git_commit() or "no checkout")]
+    rows: list[Finding] = [*versions().items(), ("timm", _timm()), ("commit", git_commit() or "no checkout")]
     return [*rows, *_hardware(), *_weights()]
 
 
-def download(extractors: Sequence[str]) -> list[Row]:
+def download(extractors: Sequence[str]) -> list[Finding]:
     """Fetch the weights of the named extractors, of all where none is named. Raises UserError."""
     return [(name, str(download_weights(name))) for name in extractors or WEIGHTS]
 
@@ -31,7 +31,7 @@ def _timm() -> str:
     return version("timm")
 
 
-def _hardware() -> list[Row]:
+def _hardware() -> list[Finding]:
     import torch
 
     from pcvq2.trainer.precision import resolve
@@ -45,8 +45,8 @@ def _hardware() -> list[Row]:
     ]
 
 
-def _weights() -> list[Row]:
-    rows: list[Row] = [(name, "needs no file") for name in ("random", "pixels", "classifier")]
+def _weights() -> list[Finding]:
+    rows: list[Finding] = [(name, "needs no file") for name in ("random", "pixels", "classifier")]
     for name in WEIGHTS:
         try:
             path = find_weights(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 from pathlib import Path
 
-from benchmark.errors import UserError
+from benchmark.errors import UserError, unknown_name
 
 _CLASS = '''"""{title}: say here what it does to the strength, and why."""
 
@@ -54,6 +54,17 @@ def test_it_ends_clean() -> None:
 '''
 
 
+def write_plugin(what: str, name: str, into: Path) -> None:
+    """Write a plugin of a kind and its test, and say how to go on. Raises UserError."""
+    if what != "strategy":
+        raise UserError(*unknown_name("kind of plugin", what, ["strategy"]))
+    source, test = new_strategy(name, into)
+    print(f"wrote {source} and {test}")
+    print(f"test it: pytest {test}")
+    class_name = _class_name(name)
+    print(f"use it in a suite's strategies, as a path relative to the suite: ./{source.name}:{class_name}")
+
+
 def new_strategy(name: str, folder: Path) -> list[Path]:
     """Write NAME.py and test_NAME.py into a folder and return their paths. Raises UserError."""
     from strategies.contract.registry import known_strategies
@@ -64,7 +75,7 @@ def new_strategy(name: str, folder: Path) -> list[Path]:
         )
     if name in known_strategies():
         raise UserError(f"strategy '{name}' exists already", "see: bench list strategies")
-    class_name = "".join(part.capitalize() for part in name.split("_"))
+    class_name = _class_name(name)
     files = {folder / f"{name}.py": _CLASS, folder / f"test_{name}.py": _TEST}
     for path in files:
         if path.exists():
@@ -73,3 +84,7 @@ def new_strategy(name: str, folder: Path) -> list[Path]:
     for path, text in files.items():
         path.write_text(text.format(name=name, class_name=class_name, title=class_name), encoding="utf-8")
     return list(files)
+
+
+def _class_name(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))

@@ -7,16 +7,8 @@ from functools import partial
 
 from benchmark.errors import UserError, unknown_name
 from benchmark.metrics.extractor_base import Extractor
+from benchmark.metrics.extractor_names import EXTRACTORS
 from strategies.contract.plugin import Plugin
-
-EXTRACTORS: dict[str, str] = {
-    "random": "untrained three-layer convolutional network, fixed weights: needs no file, fits any domain",
-    "pixels": "32 principal components of the reference images' pixels",
-    "inception": "clean-fid's Inception v3 with clean-fid's resizing; needs its weights file",
-    "clip": "CLIP's ViT-B/32 with clean-fid's resizing; needs its weights file and timm",
-    "dinov2": "DINOv2's ViT-L/14 at 224 px; needs its weights file and timm",
-    "classifier": "small network taught the labels of the training pool; needs a labelled dataset (digits)",
-}
 
 
 def load_extractor(name: str | Plugin, *, channels: int, device: str = "cpu") -> Extractor:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from benchmark.errors import UserError, is_one_line, shown, unknown_name
-from benchmark.metrics.extractors import EXTRACTORS
+from benchmark.metrics.extractor_names import EXTRACTORS
 from benchmark.metrics.names import METRICS, NOT_OF_SAMPLES
 from benchmark.planning.yaml_file import Location
 from pcvq2.config import PRESETS

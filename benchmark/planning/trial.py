@@ -1,4 +1,4 @@
-"""trial."""
+"""A trial: one (dataset, budget, strategy, seed) with every setting resolved, and its id (no torch)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import functools
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmark.data import DatasetSpec
 from benchmark.metrics.names import FIRST_JUDGE, judge_version
-from benchmark.planning.strategy_choice import StrategyChoice
-from pcvq2.config import PCVQ2Config
-from strategies import AugmentationSpace
-from strategies.contract.plugin import Plugin
+
+if TYPE_CHECKING:
+    from benchmark.data import DatasetSpec
+    from benchmark.planning.strategy_choice import StrategyChoice
+    from pcvq2.config import PCVQ2Config
+    from strategies import AugmentationSpace
+    from strategies.contract.plugin import Plugin
 
 SCHEMA_VERSION = 1
 

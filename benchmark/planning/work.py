@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from benchmark.metrics.names import probe_steps
-from benchmark.planning.trial import Trial
 
-Progress = Callable[[str, int, int], None]  # stage, steps done, steps in all
+if TYPE_CHECKING:
+    from benchmark.planning.trial import Trial
+    from pcvq2.trainer.session import Progress
 
 STAGES = ("probes", "codes", "prior", "sampling", "scoring")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,13 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.data import Dataset, budget_indices, load_dataset
+from benchmark.data import budget_indices, load_dataset
 from benchmark.metrics.score import ImageSets
 from benchmark.planning.seeds import seed_for, subset_seed
 from benchmark.planning.trial import Trial
 from benchmark.planning.work import Steps, scoring_parts
 from benchmark.pulse import heard_by, pulse
 from benchmark.store.store import Record, Store
+from benchmark.trial.attempt import Attempt
 from benchmark.trial.extractor_of import extractor_of
 from benchmark.trial.model_keys import (
     budget_keys,
@@ -31,28 +31,15 @@ from benchmark.trial.repeats import Sampler, repeated_keys
 from benchmark.trial.sample_keys import leakage_keys, prepare_probes, sample_keys
 from benchmark.trial.views import Views
 from pcvq2 import PCVQ2, Feed, Session
-from pcvq2.trainer.session import Progress
 from strategies.contract.answers import validation_share_of
 
 
-def run_trial(
-    trial: Trial,
-    store: Store,
-    *,
-    device: str,
-    threads: int,
-    progress: Progress,
-    checkpoint_seconds: float = 60.0,
-    stop: Callable[[], bool] | None = None,
-    dataset: Dataset | None = None,
-) -> tuple[Record, dict[str, bytes]]:
-    """Train, sample and score one model. Returns its record and its artifacts by file name.
-
-    `stop` is asked between steps, see PCVQ2.fit; `dataset` is read from where it lies unless given.
-    """
+def run_trial(trial: Trial, store: Store, attempt: Attempt) -> tuple[Record, dict[str, bytes]]:
+    """Train, sample and score one model. Returns its record and its artifacts by file name."""
+    device, threads, progress = attempt.device, attempt.threads, attempt.progress
     torch.set_num_threads(threads)
     start = time.perf_counter()
-    dataset = dataset or load_dataset(trial.dataset)
+    dataset = attempt.dataset or load_dataset(trial.dataset)
     if dataset.fingerprint != trial.fingerprint:
         raise ValueError(
             f"the images of '{dataset.name}' have changed since the run was planned; run it again"
@@ -71,11 +58,11 @@ def run_trial(
         _feed(trial, views),
         Session(
             checkpoints=store.checkpoint_path(trial.id),
-            every_seconds=checkpoint_seconds,
+            every_seconds=attempt.checkpoint_seconds,
             owner=trial.id,
             shared=store.shared_codes,
             progress=progress,
-            stop=stop,
+            stop=attempt.stop,
         ),
         validation=validation,
         heldout=heldout,

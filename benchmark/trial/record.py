@@ -1,4 +1,4 @@
-"""trial_record."""
+"""What every record of a trial carries, and the record of one that failed."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
@@ -15,10 +16,13 @@ from benchmark.metrics.memorisation import nearest_index
 from benchmark.metrics.names import NOT_OF_SAMPLES
 from benchmark.metrics.score import COUNTS, SETS_OF, ImageSets, Score, score_samples, suffixed
 from benchmark.planning.seeds import seed_for
-from benchmark.planning.trial import Trial
-from benchmark.planning.work import Progress, Steps, probes_group
+from benchmark.planning.work import Steps, probes_group
 from benchmark.store.store import Record, Store
 from pcvq2.trainer.randomness import derive_seed
+
+if TYPE_CHECKING:
+    from benchmark.planning.trial import Trial
+    from pcvq2.trainer.session import Progress
 
 SHOWN = 32  # images of each kind kept for the report's grids
 

@@ -21,8 +21,8 @@ from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.work import STAGES
 from benchmark.running.progress import Run
+from benchmark.running.run_settings import RunSettings
 from benchmark.running.serial import Serial
-from benchmark.running.terms import Terms
 from benchmark.store.store import Record, Store
 
 SUITE = """\
@@ -91,7 +91,7 @@ def main() -> None:
         )
         cost = estimate_cost(trials, probes)
         watch = Watch(Run(plan_trials(load_suite(path)), clock=time.process_time))
-        Serial(Store(Path(folder) / "runs"), Terms()).run(trials, watch)
+        Serial(Store(Path(folder) / "runs"), RunSettings()).run(trials, watch)
     whole = time.perf_counter() - watch.began
     print("| what | promised | it took | ratio |\n|:--|--:|--:|--:|")
     for stage in STAGES:

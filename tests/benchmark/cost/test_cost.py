@@ -33,6 +33,7 @@ from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.store.store import Store
+from benchmark.trial.attempt import Attempt
 from benchmark.trial.recipe import run_trial
 
 SUITES = Path(__file__).parents[3] / "suites"
@@ -144,7 +145,7 @@ def test_a_probe_predicts_what_a_trial_takes(suite_file: Path, tmp_path: Path) -
     probes = probe_trials(trials, absent, device="cpu", threads=1, steps=20, progress=silent)
     (probe,) = probes.values()
     assert probe.synthetic is False
-    record, _ = run_trial(trials[0], Store(tmp_path / "runs"), device="cpu", threads=1, progress=silent)
+    record, _ = run_trial(trials[0], Store(tmp_path / "runs"), Attempt())
     cost = estimate_cost(trials[:1], probes)
     assert 0.2 < cost.prior_hours * 3600 / record["prior_seconds"] < 5  # other load moves both
     assert 0.2 < cost.codes_hours * 3600 / record["codes_seconds"] < 5
@@ -185,7 +186,7 @@ def test_a_probe_predicts_what_scoring_and_leakage_probes_take(
         if step in (0, of):
             began = time.process_time()
 
-    run_trial(trials[0], Store(tmp_path / "runs"), device="cpu", threads=1, progress=hear)
+    run_trial(trials[0], Store(tmp_path / "runs"), Attempt(progress=hear))
     cost = estimate_cost(trials[:1], probes)
     assert 0.4 < cost.probes_hours * 3600 / seconds["probes"] < 2.5
     assert 0.4 < cost.scoring_hours * 3600 / seconds["scoring"] < 2.5

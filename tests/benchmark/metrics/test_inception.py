@@ -19,6 +19,7 @@ from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.running.one_trial import attempt_trial
 from benchmark.store.store import Store
+from benchmark.trial.attempt import Attempt
 from benchmark.trial.extractor_of import check_extractor
 
 FILE = "inception-2015-12-05.pt"
@@ -112,7 +113,7 @@ def test_a_whole_trial_runs_on_the_stand_in_and_names_its_weights(tmp_path, monk
     trial = plan_trials(load_suite(path))[0]
     check_extractor(trial)
     store = Store(tmp_path / "runs")
-    record = attempt_trial(trial, store, device="cpu", threads=1, progress=lambda *a: None)
+    record = attempt_trial(trial, store, Attempt())
     assert record["status"] == "done", record
     assert record["extractor"] == "inception"
     assert record["extractor_fingerprint"] == hash_file(tmp_path / "weights" / FILE)

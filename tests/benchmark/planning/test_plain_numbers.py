@@ -19,6 +19,7 @@ from benchmark.planning.trial import Trial
 from benchmark.running.one_trial import attempt_trial
 from benchmark.store.storable import legible, storable
 from benchmark.store.store import Store
+from benchmark.trial.attempt import Attempt
 from benchmark.trial.record import failure
 
 HEAD = (
@@ -46,7 +47,7 @@ def attempt(path: Path) -> dict[str, Any]:
         pass
 
     store = Store(path.parent / "runs")
-    record = attempt_trial(planned(path), store, device="cpu", threads=1, progress=silent)
+    record = attempt_trial(planned(path), store, Attempt())
     assert store.load(record["id"]) == json.loads(json.dumps(record)), "what was returned is what was written"
     return record
 

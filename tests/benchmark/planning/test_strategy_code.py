@@ -17,6 +17,7 @@ from benchmark.planning.trial import Trial
 from benchmark.planning.work import codes_group
 from benchmark.running.one_trial import attempt_trial
 from benchmark.store.store import Store
+from benchmark.trial.attempt import Attempt
 from benchmark.trial.extractor_of import check_extractor
 from strategies.contract import registry
 
@@ -48,7 +49,7 @@ def trials(path: Path, text: str, entry: str) -> dict[str, Trial]:
 
 
 def run(trial: Trial, store: Store) -> dict[str, Any]:
-    return attempt_trial(trial, store, device="cpu", threads=1, progress=lambda *_: None)
+    return attempt_trial(trial, store, Attempt())
 
 
 def test_a_helper_that_a_strategy_imports_is_part_of_its_trial(suite_file: Path, suite_text: str) -> None:

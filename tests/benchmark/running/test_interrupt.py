@@ -19,6 +19,7 @@ from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.running.one_trial import attempt_trial
 from benchmark.store.store import Store
+from benchmark.trial.attempt import Attempt
 
 # slow enough to be hit in mid-training; of its own codes, so that both stages have checkpoints
 SLOW = """\
@@ -110,9 +111,7 @@ def test_ctrl_c_once_writes_a_checkpoint_and_the_next_run_goes_on(
     assert "1/1 done" in output
     assert f"stage prior, step {step + 1} of 60" in log.read_text()
     record = json.loads(Store(runs).record_path(trial.id).read_text())
-    whole = attempt_trial(
-        trial, Store(runs.with_name("whole")), device="cpu", threads=1, progress=lambda *_: None
-    )
+    whole = attempt_trial(trial, Store(runs.with_name("whole")), Attempt())
     assert deterministic(record) == deterministic(whole)
 
 

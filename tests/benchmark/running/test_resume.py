@@ -19,6 +19,7 @@ from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.running.one_trial import attempt_trial
 from benchmark.store.store import Store
+from benchmark.trial.attempt import Attempt
 from pcvq2.prior import Prior
 from strategies import adaptive
 
@@ -31,9 +32,7 @@ def trial_of(path: Path, text: str, strategy: str) -> Trial:
 def attempt(
     trial: Trial, runs: Path, progress: Callable[[str, int, int], None] = lambda stage, step, steps: None
 ) -> dict[str, Any]:
-    return attempt_trial(
-        trial, Store(runs), device="cpu", threads=1, progress=progress, checkpoint_seconds=0.0
-    )
+    return attempt_trial(trial, Store(runs), Attempt(progress=progress, checkpoint_seconds=0.0))
 
 
 def without_times(record: dict[str, Any]) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.running.run import Options, run_suite
-from benchmark.running.terms import Terms, checked_keep
+from benchmark.running.run_settings import RunSettings, checked_keep
 from benchmark.store.store import Store
+from benchmark.trial.attempt import Attempt
 
 FLAKY = """\
 from pathlib import Path
@@ -41,10 +42,12 @@ def run(
     dry_run: bool = False,
     only: tuple[str, ...] = (),
     tensorboard: bool = False,
-    **terms: Any,
+    **settings: Any,
 ) -> tuple[str, list[Any]]:
     console = Console(file=io.StringIO(), width=200)
-    options = Options(Terms(**terms), local=True, only=only, dry_run=dry_run, tensorboard=tensorboard)
+    options = Options(
+        RunSettings(**settings), local=True, only=only, dry_run=dry_run, tensorboard=tensorboard
+    )
     failed = run_suite(suite, Store(suite.parent / "runs"), console, options)
     return console.file.getvalue(), failed
 
@@ -215,9 +218,7 @@ def test_images_that_changed_after_the_plan_fail_the_trial_instead_of_its_record
     from benchmark.running.one_trial import attempt_trial
 
     trial = dataclasses.replace(plan_trials(load_suite(suite_file))[0], fingerprint="0" * 16)
-    record = attempt_trial(
-        trial, Store(suite_file.parent / "runs"), device="cpu", threads=1, progress=lambda *_: None
-    )
+    record = attempt_trial(trial, Store(suite_file.parent / "runs"), Attempt())
     assert "the images of 'digits' have changed" in record["reason"]
 
 

@@ -16,7 +16,7 @@ from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.report import write_report
 from benchmark.running.run import Options, run_suite
-from benchmark.running.terms import Terms
+from benchmark.running.run_settings import RunSettings
 from benchmark.store.store import Store
 from benchmark.tuning.result import result_path
 from benchmark.tuning.search_plan import Wish, plan_tuning
@@ -25,7 +25,7 @@ from benchmark.tuning.search_plan import Wish, plan_tuning
 def run(path: Path, store: Store, *, dry_run: bool = False) -> str:
     """Run a suite here; return what was printed."""
     printed = io.StringIO()
-    options = Options(Terms(), local=True, dry_run=dry_run)
+    options = Options(RunSettings(), local=True, dry_run=dry_run)
     assert not run_suite(path, store, Console(file=printed, width=200), options)
     return printed.getvalue()
 

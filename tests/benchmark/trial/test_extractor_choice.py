@@ -20,8 +20,9 @@ from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.running.one_trial import attempt_trial
 from benchmark.running.run import Options, run_suite
-from benchmark.running.terms import Terms
+from benchmark.running.run_settings import RunSettings
 from benchmark.store.store import Store
+from benchmark.trial.attempt import Attempt
 from benchmark.trial.extractor_of import check_extractor, extractor_of
 
 SPEC = DatasetSpec("digits", "digits", heldout=500)
@@ -65,7 +66,7 @@ def test_the_classifier_is_refused_without_labels_before_any_training(tmp_path, 
     path = tmp_path / "a.yaml"
     path.write_text(suite_text.replace("evaluation: {", "evaluation: {extractor: classifier, "))
     with pytest.raises(UserError) as error:
-        run_suite(path, Store(tmp_path / "runs"), None, Options(Terms(), local=True))
+        run_suite(path, Store(tmp_path / "runs"), None, Options(RunSettings(), local=True))
     first, second = str(error.value).splitlines()
     assert "a.yaml:" in first
     assert "extractor 'classifier' needs labels, which dataset 'digits' does not have" in first
@@ -82,7 +83,7 @@ def test_a_record_of_the_classifier_holds_its_accuracy(tmp_path, suite_text, mon
     trial = plan_trials(load_suite(path))[0]
     check_extractor(trial)
     store = Store(tmp_path / "runs")
-    record = attempt_trial(trial, store, device="cpu", threads=1, progress=lambda *a: None)
+    record = attempt_trial(trial, store, Attempt())
     assert record["status"] == "done", record
     assert record["extractor"] == "classifier"
     assert 0 < record["extractor_accuracy"] <= 1
@@ -111,7 +112,7 @@ def test_an_own_extractor_is_found_beside_the_suite_and_hashed_into_the_trial(
     assert plan_trials(load_suite(write_own(elsewhere, suite_text)))[0].id == trial.id
     changed = plan_trials(load_suite(write_own(elsewhere, suite_text, OWN + "# changed\n")))[0]
     assert changed.id != trial.id
-    record = attempt_trial(trial, Store(tmp_path / "runs"), device="cpu", threads=1, progress=lambda *a: None)
+    record = attempt_trial(trial, Store(tmp_path / "runs"), Attempt())
     assert record["status"] == "done", record
     assert record["extractor"] == "Means"
     assert record["fid"] > 0
@@ -140,7 +141,7 @@ def test_an_own_extractor_works_in_ray_workers(tmp_path, suite_text):
 def test_an_own_extractor_that_fails_stops_in_two_lines_before_training(tmp_path, suite_text, own, said):
     path = write_own(tmp_path, suite_text, own)
     with pytest.raises(UserError) as error:
-        run_suite(path, Store(tmp_path / "runs"), None, Options(Terms(), local=True))
+        run_suite(path, Store(tmp_path / "runs"), None, Options(RunSettings(), local=True))
     assert said in str(error.value)
     assert len(str(error.value).splitlines()) == 2
     assert str(error.value).startswith(f"{path}:")
@@ -166,7 +167,7 @@ def test_missing_weights_stop_a_suite_in_two_lines(weights_folder, suite_text, n
     path = weights_folder / "a.yaml"
     path.write_text(suite_text.replace("evaluation: {", f"evaluation: {{extractor: {name}, "))
     with pytest.raises(UserError) as error:
-        run_suite(path, Store(weights_folder / "runs"), None, Options(Terms(), local=True))
+        run_suite(path, Store(weights_folder / "runs"), None, Options(RunSettings(), local=True))
     first, second = str(error.value).splitlines()
     assert f"extractor '{name}' needs" in first
     assert str(weights_folder) in first

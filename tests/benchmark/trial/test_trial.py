@@ -18,6 +18,7 @@ from benchmark.planning.trial import Trial
 from benchmark.report.reading.scores import numeric_keys, plugin_keys
 from benchmark.running.one_trial import attempt_trial
 from benchmark.store.store import Store
+from benchmark.trial.attempt import Attempt
 from benchmark.trial.recipe import run_trial
 
 PROMISED = {
@@ -57,7 +58,7 @@ def trials_of(path: Path, text: str) -> dict[str, Trial]:
 
 
 def attempt(trial: Trial, runs: Path) -> dict[str, object]:
-    return attempt_trial(trial, Store(runs), device="cpu", threads=1, progress=silent)
+    return attempt_trial(trial, Store(runs), Attempt())
 
 
 def test_a_record_has_what_was_promised_and_adds_up(tmp_path: Path, suite_text: str) -> None:
@@ -65,7 +66,7 @@ def test_a_record_has_what_was_promised_and_adds_up(tmp_path: Path, suite_text: 
     stages = []
     store = Store(tmp_path / "runs")
     record, artifacts = run_trial(
-        trial, store, device="cpu", threads=1, progress=lambda stage, step, steps: stages.append(stage)
+        trial, store, Attempt(progress=lambda stage, step, steps: stages.append(stage))
     )
     assert set(record) >= PROMISED
     assert json.loads(json.dumps(record, allow_nan=False)) == record

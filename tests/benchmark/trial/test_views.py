@@ -20,6 +20,7 @@ from benchmark.planning.trial import Trial
 from benchmark.report.figures.views import load_views
 from benchmark.running.one_trial import attempt_trial
 from benchmark.store.store import Store
+from benchmark.trial.attempt import Attempt
 from benchmark.trial.views import POINTS, SHOWN, Views, kept_steps
 from strategies.contract import registry
 
@@ -53,7 +54,7 @@ def test_a_trial_leaves_what_its_model_saw(suite_file: Path, tmp_path: Path) -> 
     store = Store(tmp_path / "runs")
     for label in ("none", "phased"):
         trial = trial_of(suite_file, label)
-        attempt_trial(trial, store, device="cpu", threads=1, progress=lambda *_: None)
+        attempt_trial(trial, store, Attempt())
         seen = load_views(store.root, trial.id)
         if label == "none":  # saw stored codes of clean images
             assert seen is None
@@ -154,13 +155,7 @@ def test_a_view_that_breaks_a_rule_late_fails_its_trial(
     )
     text = suite_file.read_text()
     suite_file.write_text(text.replace("strategies:\n", "strategies:\n  - './late.py:Late'\n", 1))
-    record = attempt_trial(
-        trial_of(suite_file, "Late"),
-        Store(tmp_path / "runs"),
-        device="cpu",
-        threads=1,
-        progress=lambda *_: None,
-    )
+    record = attempt_trial(trial_of(suite_file, "Late"), Store(tmp_path / "runs"), Attempt())
     assert record["status"] == "failed"
     assert record["reason"].startswith("StrategyError: views ")
     assert re.search(f"{said}.* at step 3 of stage", record["reason"]), record["reason"]

@@ -60,7 +60,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> Callable[[Score], list[Trial]]:
     def install(score: Score, heldout: float = 1.0) -> list[Trial]:
         ran: list[Trial] = []
 
-        def work_on(trial: Trial, store: Store, terms: object, **more: object) -> Record:
+        def work_on(trial: Trial, store: Store, *more: object) -> Record:
             ran.append(trial)
             value = score(trial)
             record = heading(trial) | {SCORE: value, "wall_seconds": 1.0, "bpd_heldout": heldout * len(ran)}
@@ -278,7 +278,7 @@ def test_the_entry_can_be_pasted_into_the_suite(
 
 
 def test_a_note_of_tuning_changes_no_trial_but_the_manifest(suite_file: Path) -> None:
-    from benchmark.running.run import _manifest
+    from benchmark.running.manifest import manifest_of
 
     plain = plan_trials(load_suite(suite_file))
     note = "tuning: {trials: 10, seeds: [1000], budget: 20, dataset: digits}"
@@ -286,7 +286,7 @@ def test_a_note_of_tuning_changes_no_trial_but_the_manifest(suite_file: Path) ->
     suite_file.write_text(text.replace("stages: [prior]}", "stages: [prior], " + note + "}"))
     noted = load_suite(suite_file)
     assert [trial.id for trial in plan_trials(noted)] == [trial.id for trial in plain]
-    choices = _manifest(noted, suite_file, plain)["strategies"]
+    choices = manifest_of(noted, suite_file, plain)["strategies"]
     tuned = {"trials": 10, "seeds": [1000], "budget": 20, "dataset": "digits"}
     assert choices == {"none": {"set": [], "tuning": None}, "phased": {"set": [], "tuning": tuned}}
     for right, wrong, message in (
