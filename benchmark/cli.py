@@ -82,12 +82,15 @@ def tune(
     runs: Runs = Path("runs"),
 ) -> None:
     """Tune a strategy's parameters on validation images: never on held-out ones."""
+    from benchmark.commands.engines import engine_of
     from benchmark.commands.tune import TuneOptions, tune_suite
     from benchmark.store.store import Store
     from benchmark.tuning.search_plan import Wish
 
     wish = Wish(strategy, trials, seeds, budget, dataset, max_concurrent)
-    if not tune_suite(suite, Store(runs), console(wide=True), TuneOptions(wish, local, address)):
+    if not tune_suite(
+        suite, Store(runs), console(wide=True), TuneOptions(wish, engine_of(local=local), address)
+    ):
         raise typer.Exit(1)
 
 

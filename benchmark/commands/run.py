@@ -54,6 +54,7 @@ def run(
     runs: Runs = Path("runs"),
 ) -> None:
     """Run every trial of a suite that is not done yet."""
+    from benchmark.commands.engines import engine_of
     from benchmark.running.run import Options
     from benchmark.running.run_settings import RunSettings, checked_keep
 
@@ -65,7 +66,7 @@ def run(
         max_concurrent=max_concurrent,
         address=address,
     )
-    options = Options(settings, local, tuple(only or ()), dry_run=dry_run or probe, tensorboard=tensorboard)
+    options = Options(settings, engine_of(local=local), tuple(only or ()), dry_run or probe, tensorboard)
     _run(suite, runs, options, probe=probe)
 
 

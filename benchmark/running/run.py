@@ -7,19 +7,18 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from rich.console import Console
 
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
-from benchmark.running.cluster.ray_folder import place_for_ray
 from benchmark.running.display import Display
 from benchmark.running.dry_run import chosen_trials, print_notes, print_plan
+from benchmark.running.engine import Engine, EngineOf
 from benchmark.running.manifest import manifest_of
 from benchmark.running.preflight import preflight
-from benchmark.running.progress import Run, Watcher
+from benchmark.running.progress import Run
 from benchmark.running.run_settings import RunSettings, with_the_suites_shares
 from benchmark.running.tensorboard import write_curves
 from benchmark.store.store import Record, Store
@@ -32,16 +31,10 @@ class Options:
     """What `bench run` was asked for: which trials, on which engine, run how."""
 
     settings: RunSettings  # its shares are the suite's
-    local: bool = False
+    engine: EngineOf
     only: tuple[str, ...] = ()
     dry_run: bool = False
     tensorboard: bool = False
-
-
-class Engine(Protocol):
-    """Run trials, and return those that another run is at (Serial, Fanout)."""
-
-    def run(self, trials: Sequence[Trial], watcher: Watcher, at_once: int | None = None) -> list[Trial]: ...
 
 
 def run_suite(path: Path, store: Store, console: Console, options: Options) -> list[Record]:
@@ -62,8 +55,7 @@ def run_suite(path: Path, store: Store, console: Console, options: Options) -> l
     todo = [trial for trial in trials if trial.id not in done]
     if todo:
         preflight(suite, todo, store.root, options.settings)
-        if not options.local:
-            place_for_ray()
+        engine = options.engine(store, options.settings)
         print_notes(planned, console)
         store.sweep()
     if options.settings.keep != "all":
@@ -71,7 +63,7 @@ def run_suite(path: Path, store: Store, console: Console, options: Options) -> l
             store.drop_checkpoint(trial_id)  # left by a kill between its record and its end
     store.write_manifest(manifest)
     console.print(f"{suite.name}: {len(trials)} trials, {len(done)} done before, {len(todo)} to run")
-    failed = _run(todo, store, console, options) if todo else []
+    failed = _run(todo, options, engine, store, console) if todo else []
     if options.settings.keep == "records" and not failed:
         store.drop_shared_codes()
     if options.tensorboard:
@@ -91,9 +83,15 @@ def _write_curves(suite: str, trials: Sequence[Trial], store: Store, console: Co
     console.print(f"curves: tensorboard --logdir {folder}", soft_wrap=True)
 
 
-def _run(todo: Sequence[Trial], store: Store, console: Console, options: Options) -> list[Record]:
+def _run(
+    todo: Sequence[Trial],
+    options: Options,
+    starting: AbstractContextManager[Engine],
+    store: Store,
+    console: Console,
+) -> list[Record]:
     state = Run(todo)
-    with _engine(store, options) as engine, Display(state, console) as display:
+    with starting as engine, Display(state, console) as display:
         taken = engine.run(todo, display)
         if not (options.settings.fail_fast and state.failed):
             _run_alone(engine, todo, state, display)
@@ -106,16 +104,6 @@ def _run(todo: Sequence[Trial], store: Store, console: Console, options: Options
             soft_wrap=True,
         )
     return state.failed
-
-
-def _engine(store: Store, options: Options) -> AbstractContextManager[Engine]:
-    if options.local:
-        from benchmark.running.serial import Serial
-
-        return Serial(store, options.settings)
-    from benchmark.running.cluster.fanout import Fanout
-
-    return Fanout(store, options.settings)
 
 
 def _run_alone(engine: Engine, todo: Sequence[Trial], state: Run, display: Display) -> None:

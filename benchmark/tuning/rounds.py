@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from benchmark.planning.trial import Trial
-from benchmark.tuning.search_plan import Tuning, Values
+if TYPE_CHECKING:
+    from benchmark.planning.trial import Trial
+    from benchmark.tuning.search import Setting, Tuning
 
-Ask = Callable[[int], Values]
+Ask = Callable[[int], "Setting"]
 Tell = Callable[[int, float | None], None]  # None: it has no score
 
 
@@ -18,7 +20,7 @@ class Candidate:
     """One setting that is tried, with one trial per tuning seed; number 0 is the strategy's defaults."""
 
     number: int
-    values: Values
+    values: Setting
     trials: tuple[Trial, ...]
 
 

@@ -28,6 +28,7 @@ from unittest import mock
 from PIL import Image
 from rich.console import Console
 
+from benchmark.commands.engines import engine_of
 from benchmark.data import DatasetSpec, load_dataset
 from benchmark.running.run import Options, run_suite
 from benchmark.running.run_settings import RunSettings
@@ -118,7 +119,10 @@ class Bench:
         """Run the suite in this process."""
         console = Console(file=io.StringIO())
         run_suite(
-            self.suite, store or Store(self.runs), console, Options(RunSettings(**settings), local=True)
+            self.suite,
+            store or Store(self.runs),
+            console,
+            Options(RunSettings(**settings), engine_of(local=True)),
         )
 
     def start(self, *options: str) -> subprocess.Popen[bytes]:

@@ -57,6 +57,7 @@ from benchmark.running.cluster.fanout import Fanout
 from benchmark.planning.plan import plan_trials
 from benchmark.store.store import Store
 from benchmark.planning.suite import load_suite
+from benchmark.running.one_trial import work_on
 from benchmark.running.run_settings import RunSettings
 class Count:
     ended = 0
@@ -65,7 +66,7 @@ class Count:
     def end(self, record): self.ended += 1
 suite, count = Path(sys.argv[1]), Count()
 trials = plan_trials(load_suite(suite))
-with Fanout(Store(suite.parent / "runs"), RunSettings()) as engine:
+with Fanout(Store(suite.parent / "runs"), RunSettings(), work_on) as engine:
     engine.run(trials, count)
 assert count.ended == len(trials), count.ended
 """

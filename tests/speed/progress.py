@@ -20,6 +20,7 @@ from benchmark.cost.measure import probe_trials
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.work import STAGES
+from benchmark.running.one_trial import work_on
 from benchmark.running.progress import Run
 from benchmark.running.run_settings import RunSettings
 from benchmark.running.serial import Serial
@@ -91,7 +92,7 @@ def main() -> None:
         )
         cost = estimate_cost(trials, probes)
         watch = Watch(Run(plan_trials(load_suite(path)), clock=time.process_time))
-        Serial(Store(Path(folder) / "runs"), RunSettings()).run(trials, watch)
+        Serial(Store(Path(folder) / "runs"), RunSettings(), work_on).run(trials, watch)
     whole = time.perf_counter() - watch.began
     print("| what | promised | it took | ratio |\n|:--|--:|--:|--:|")
     for stage in STAGES:

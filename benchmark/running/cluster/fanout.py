@@ -11,6 +11,7 @@ from typing import Any, Self
 from benchmark.data import load_dataset
 from benchmark.planning.trial import Trial
 from benchmark.running.cluster.bookkeeping import TrialBooks
+from benchmark.running.cluster.ray_folder import place_for_ray
 from benchmark.running.cluster.ray_output import to_file
 from benchmark.running.cluster.ray_session import ray_session
 from benchmark.running.cluster.ray_settings import LOOPBACK, RAY_ENVIRONMENT, ignore_clusters, token_mode
@@ -19,12 +20,13 @@ from benchmark.running.cluster.shared_run import SharedRun
 from benchmark.running.cluster.tune_callback import Stopped, tune_callback
 from benchmark.running.cluster.tune_search import tune_search
 from benchmark.running.cluster.worker_process import run_planned, run_suggested
+from benchmark.running.engine import WorkOn
 from benchmark.running.interrupts import TwoStrokes
 from benchmark.running.progress import Watcher
 from benchmark.running.run_settings import RunSettings
 from benchmark.store.store import Store
 from benchmark.tuning.rounds import Rounds
-from benchmark.tuning.search_plan import Tuning
+from benchmark.tuning.search import Tuning
 
 _LIVES = 4  # how often a worker may die under a trial before the trial counts as failed
 
@@ -32,8 +34,10 @@ _LIVES = 4  # how often a worker may die under a trial before the trial counts a
 class Fanout(contextlib.AbstractContextManager["Fanout"]):
     """The engine on Ray: start it here, loopback only, or join a cluster; stop it whatever happens."""
 
-    def __init__(self, store: Store, settings: RunSettings) -> None:
-        self.store, self.settings = store, settings
+    def __init__(self, store: Store, settings: RunSettings, work_on: WorkOn) -> None:
+        """Take it down. Raises UserError where Ray has no place for its files."""
+        place_for_ray()
+        self.store, self.settings, self.work_on = store, settings, work_on
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -123,6 +127,7 @@ class Fanout(contextlib.AbstractContextManager["Fanout"]):
             root=self.store.root,
             driver_node=self._node,
             settings=self.settings,
+            work_on=self.work_on,
             served=self._served,
             trials={trial.id: trial for trial in trials},
             datasets={mark: ray.put(load_dataset(spec)) for mark, spec in specs.items()},

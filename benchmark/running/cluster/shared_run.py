@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from benchmark.planning.trial import Trial
+    from benchmark.running.engine import WorkOn
     from benchmark.running.run_settings import RunSettings
 
 
@@ -22,6 +23,7 @@ class SharedRun:
     root: Path
     driver_node: str
     settings: RunSettings
+    work_on: WorkOn  # what is done with one trial
     served: Any  # handle of the actor that runs a ServedStore
     trials: dict[str, Trial]
     datasets: dict[str, Any] = field(default_factory=dict)  # references, by fingerprint

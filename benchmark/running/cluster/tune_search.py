@@ -7,7 +7,7 @@ from typing import Any
 from benchmark.running.cluster.bookkeeping import TrialBooks
 from benchmark.tuning.rounds import Rounds
 from benchmark.tuning.sampler import distributions, sampler
-from benchmark.tuning.search_plan import SCORE, Tuning
+from benchmark.tuning.search import SCORE, Tuning
 
 
 def tune_search(tuning: Tuning, books: TrialBooks) -> tuple[Rounds, Any]:

@@ -16,9 +16,8 @@ from benchmark.data import Dataset
 from benchmark.planning.trial import Trial
 from benchmark.running.cluster.remote_store import CallDriver, RemoteStore
 from benchmark.running.cluster.shared_run import SharedRun
-from benchmark.running.one_trial import work_on
 from benchmark.store.store import Record, Store
-from benchmark.tuning.search_plan import changed
+from benchmark.tuning.search import changed
 
 _REPORT_SECONDS, _ASK_SECONDS = 1.0, 0.5
 Report = Callable[[dict[str, Any]], None]
@@ -107,7 +106,7 @@ class Worker:
 
         settings = self.shared.settings
         attempt = settings.attempt(progress, self._stop, self._dataset(trial.fingerprint))
-        return work_on(trial, self._store, settings, attempt, note_stalled)
+        return self.shared.work_on(trial, self._store, settings, attempt, note_stalled)
 
     def _dataset(self, fingerprint: str) -> Dataset:
         """Fetch a dataset, once per process, as arrays of its own: those of a node are read-only."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from benchmark.commands.engines import engine_of
 from benchmark.running.run import Options, run_suite
 from benchmark.running.run_settings import RunSettings
 from benchmark.store.store import Store
@@ -48,7 +49,10 @@ def test_trials_short_of_memory_are_tried_again_alone_and_one_at_a_time_is_obeye
     store, said = Store(greedy_suite.parent / "runs"), io.StringIO()
     settings = RunSettings(max_concurrent=most)
     failed = run_suite(
-        greedy_suite, store, Console(file=said, width=200), Options(settings, only=("strategy=Greedy",))
+        greedy_suite,
+        store,
+        Console(file=said, width=200),
+        Options(settings, engine_of(local=False), only=("strategy=Greedy",)),
     )
     assert not failed, said.getvalue()
     assert [record["status"] for record in store.records()] == ["done"] * 3

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from benchmark.commands.engines import engine_of
 from benchmark.commands.listing import list_runs
 from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
@@ -46,7 +47,7 @@ def run(
 ) -> tuple[str, list[Any]]:
     console = Console(file=io.StringIO(), width=200)
     options = Options(
-        RunSettings(**settings), local=True, only=only, dry_run=dry_run, tensorboard=tensorboard
+        RunSettings(**settings), engine_of(local=True), only=only, dry_run=dry_run, tensorboard=tensorboard
     )
     failed = run_suite(suite, Store(suite.parent / "runs"), console, options)
     return console.file.getvalue(), failed

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from benchmark.commands.engines import engine_of
 from benchmark.commands.tune import TuneOptions, tune_suite
 from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
@@ -27,7 +28,8 @@ from benchmark.trial.record import heading
 from benchmark.tuning.result import conclusion, difference, entry_of, entry_yaml, ranked
 from benchmark.tuning.rounds import Candidate, Rounds
 from benchmark.tuning.sampler import ask_and_tell, random_trials
-from benchmark.tuning.search_plan import SCORE, Tuning, Wish, plan_tuning
+from benchmark.tuning.search import SCORE, Tuning
+from benchmark.tuning.search_plan import Wish, plan_tuning
 from strategies.constant import Constant
 from strategies.phased import Phased
 
@@ -68,7 +70,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> Callable[[Score], list[Trial]]:
             store.write(record, {})
             return record
 
-        monkeypatch.setattr("benchmark.running.serial.work_on", work_on)
+        monkeypatch.setattr("benchmark.running.one_trial.work_on", work_on)
         return ran
 
     return install
@@ -85,7 +87,7 @@ def tune(path: Path, strategy: str, runs: str = "runs", **wish: Any) -> tuple[di
     stream = io.StringIO()
     console = Console(file=stream, width=110)
     store = Store(path.parent / runs)
-    tune_suite(path, store, console, TuneOptions(Wish(strategy, **wish), local=True))
+    tune_suite(path, store, console, TuneOptions(Wish(strategy, **wish), engine_of(local=True)))
     result = json.loads((store.root / "tuning" / "tiny" / f"{strategy}.json").read_text())
     return result, stream.getvalue()
 
@@ -165,9 +167,9 @@ def test_what_is_asked_next_does_not_depend_on_who_comes_home_first(suite: Path)
 def test_an_interrupted_tuning_goes_on_and_a_finished_one_runs_nothing(
     suite: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from benchmark.running import serial
+    from benchmark.running import one_trial
 
-    real, calls = serial.work_on, []
+    real, calls = one_trial.work_on, []
 
     def interrupted(trial: Trial, *arguments: Any, **settings: Any) -> Record | None:
         calls.append(trial.id)
@@ -175,7 +177,7 @@ def test_an_interrupted_tuning_goes_on_and_a_finished_one_runs_nothing(
             raise KeyboardInterrupt
         return real(trial, *arguments, **settings)
 
-    monkeypatch.setattr(serial, "work_on", interrupted)
+    monkeypatch.setattr(one_trial, "work_on", interrupted)
     with pytest.raises(KeyboardInterrupt):
         tune(suite, "phased", trials=4)
     records = suite.parent / "runs" / "records"
@@ -191,7 +193,7 @@ def test_an_interrupted_tuning_goes_on_and_a_finished_one_runs_nothing(
     assert not {"fid", "kid", "leakage"} & {key.partition("_")[0] for key in record}
     assert not (suite.parent / "runs" / "models" / asked[3]).exists()
 
-    monkeypatch.setattr(serial, "work_on", lambda *_, **__: pytest.fail("nothing is left to run"))
+    monkeypatch.setattr(one_trial, "work_on", lambda *_, **__: pytest.fail("nothing is left to run"))
     again, _ = tune(suite, "phased", trials=4)
     assert {**again, "finished_at": 0} == {**resumed, "finished_at": 0}
     longer = planned(suite, "phased", trials=5)
@@ -206,7 +208,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("benchmark.running.serial.work_on", interrupt)
+    monkeypatch.setattr("benchmark.running.one_trial.work_on", interrupt)
     monkeypatch.chdir(suite.parent)
     monkeypatch.setattr(sys, "argv", ["bench", "tune", str(suite), "--strategy", "phased", "--local"])
     with pytest.raises(SystemExit) as end:
@@ -308,7 +310,10 @@ def test_a_failed_trial_leaves_its_setting_out_and_gives_exit_code_1(
     stream = io.StringIO()
     store = Store(suite.parent / "runs")
     well = tune_suite(
-        suite, store, Console(file=stream, width=110), TuneOptions(Wish("constant", trials=3), local=True)
+        suite,
+        store,
+        Console(file=stream, width=110),
+        TuneOptions(Wish("constant", trials=3), engine_of(local=True)),
     )
     assert not well
     assert len(ran) == 3
@@ -319,7 +324,7 @@ def test_a_failed_trial_leaves_its_setting_out_and_gives_exit_code_1(
     assert result["trials"][0]["mean_null_reason"]
     scored(lambda trial: None)
     assert not tune_suite(
-        suite, store, Console(file=stream), TuneOptions(Wish("phased", trials=2), local=True)
+        suite, store, Console(file=stream), TuneOptions(Wish("phased", trials=2), engine_of(local=True))
     )
     assert "nothing was found" in stream.getvalue()
 

@@ -15,6 +15,7 @@ from nodes import TOKEN, Node, address_here, answers, can_hide_folders, free_por
 from PIL import Image
 from rich.console import Console
 
+from benchmark.commands.engines import engine_of
 from benchmark.running.cluster.served_store import ServedStore
 from benchmark.running.run import Options, run_suite
 from benchmark.running.run_settings import RunSettings
@@ -98,7 +99,7 @@ def test_a_node_is_killed_in_mid_trial_and_every_record_equals_the_single_machin
     assert "4/4 done" in said
 
     console = Console(file=io.StringIO())
-    run_suite(suite, Store(driver / "whole"), console, Options(RunSettings(), local=True))
+    run_suite(suite, Store(driver / "whole"), console, Options(RunSettings(), engine_of(local=True)))
     assert records(driver / "runs") == records(driver / "whole")
     trials = records(driver / "whole")
     for part, name in (("models", "model.safetensors"), ("artifacts", "images.npz")):
