@@ -71,7 +71,7 @@ def run(
 
 
 def _run(suite: Path, runs: Path, options: Options, *, probe: bool) -> None:
-    from benchmark.cost.known_cost import probe_suite
+    from benchmark.cost.probing import probe_suite
     from benchmark.running.run import run_suite
     from benchmark.store.store import Store
 

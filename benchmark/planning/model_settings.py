@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmark.data import Dataset
 from benchmark.errors import shown, unknown_name
-from benchmark.planning.suite import DEFAULT_PRESET, Suite
-from benchmark.planning.yaml_file import Location
+from benchmark.planning.values import DEFAULT_PRESET
 from pcvq2.config import PCVQ2Config, override, preset
+
+if TYPE_CHECKING:
+    from benchmark.data import Dataset
+    from benchmark.planning.suite import Suite
+    from benchmark.planning.yaml_file import Location
 
 
 def model_config(suite: Suite, index: int, dataset: Dataset) -> PCVQ2Config:

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from benchmark.data import Dataset, DatasetSpec, load_dataset
+from benchmark.data.dataset import Dataset, DatasetSpec, load_dataset
 from benchmark.data.paths import full_path
 from benchmark.errors import MissingData, Problems, UserError
 from benchmark.metrics.names import LEAST_HELDOUT
 from benchmark.planning.augmentation_space import resolve_space
 from benchmark.planning.model_settings import model_config
 from benchmark.planning.strategy_choice import StrategyChoice, choose_strategy
-from benchmark.planning.suite import DatasetEntry, Suite
 from benchmark.planning.trial import Trial
 from pcvq2.config import PCVQ2Config, override
-from strategies import AugmentationSpace
 from strategies.contract.answers import condition_size_of, validation_share_of
 from strategies.contract.plugin import Plugin
+
+if TYPE_CHECKING:
+    from benchmark.planning.suite import DatasetEntry, Suite
+    from strategies import AugmentationSpace
 
 DEFAULT_VALIDATION_SHARE = 0.2  # where the selection needs validation images and the suite names no share
 
 
-StandIn = Callable[[Suite, DatasetEntry], Dataset]
+StandIn = Callable[["Suite", "DatasetEntry"], Dataset]
 
 
 def plan_trials(suite: Suite, stand_in: StandIn | None = None) -> list[Trial]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from benchmark.cost.estimate import plan_for_cost
 from benchmark.cost.known_cost import known_cost
+from benchmark.cost.stand_ins import plan_for_cost
 from benchmark.data import load_dataset
 from benchmark.planning.only import only
 from benchmark.planning.suite import Suite

@@ -57,7 +57,7 @@ class _Bench:
         self.checks.append(Check(name, self.extractor.name, case, expectation, shown, images, bool(passed)))
 
 
-def check_extractor(planted: Planted, extractor: Extractor) -> list[Check]:
+def check_with_extractor(planted: Planted, extractor: Extractor) -> list[Check]:
     """Run every case that looks at features."""
     bench = _Bench(planted, extractor)
     fresh = _numbers(bench.score(planted.fresh))

@@ -27,8 +27,8 @@ from benchmark.trial.model_keys import (
     training_keys,
 )
 from benchmark.trial.record import heading
-from benchmark.trial.repeats import Sampler, repeated_keys
-from benchmark.trial.sample_keys import leakage_keys, prepare_probes, sample_keys
+from benchmark.trial.repeats import repeated_keys
+from benchmark.trial.sample_keys import Sampler, leakage_keys, prepare_probes, sample_keys
 from benchmark.trial.views import Views
 from pcvq2 import PCVQ2, Feed, Session
 from strategies.contract.answers import validation_share_of

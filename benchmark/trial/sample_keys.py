@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ from pcvq2.trainer.randomness import derive_seed
 
 if TYPE_CHECKING:
     from benchmark.planning.trial import Trial
+    from pcvq2 import PCVQ2
     from pcvq2.trainer.session import Progress
 
 SHOWN = 32  # images of each kind kept for the report's grids
@@ -114,6 +116,33 @@ def leakage_keys(
             waiting=lambda: steps.aside("waiting for probes")(0, 1),
         )
         return leakage_scores(judge, samples, seed=seed_for(trial, "leakage", sampling) % 2**31)
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draw and score the n-th set of samples of a trained model, as the first was drawn and scored."""
+
+    trial: Trial
+    model: PCVQ2
+    extractor: Extractor
+    sets: ImageSets  # what the first set was compared with
+    heldout: Tensor
+    store: Store
+
+    def scores(self, sampling: int, steps: Steps) -> Record:
+        """Return the sample scores of a set; all strategies share the noise of a `sampling`."""
+        trial = self.trial
+        with steps.part(f"sampling {sampling}"):
+            samples = self.model.sample(
+                trial.samples,
+                seed=seed_for(trial, "sampling", sampling),
+                progress=lambda done, count: steps.report(),
+            )
+        drawn = replace(self.sets, generated=samples.permute(0, 2, 3, 1).cpu().numpy())
+        found: Record = dict(
+            feature_scores(trial, self.extractor, drawn, self.store, steps, sampling=sampling)
+        )
+        return found | leakage_keys(trial, self.heldout, samples, self.store, steps, sampling=sampling)
 
 
 def _probing(trial: Trial) -> int:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import torch
 
-from benchmark.cost.estimate import estimate_cost, plan_for_cost
+from benchmark.cost.estimate import estimate_cost
 from benchmark.cost.measure import probe_trials
+from benchmark.cost.stand_ins import plan_for_cost
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.work import STAGES

@@ -18,12 +18,12 @@ from benchmark.cost.estimate import (
     cost_lines,
     estimate_cost,
     kind_of,
-    plan_for_cost,
     probes_path,
     read_probes,
     write_probes,
 )
 from benchmark.cost.measure import probe_trials
+from benchmark.cost.stand_ins import plan_for_cost
 from benchmark.data import load_dataset
 from benchmark.data.decoding import Shape
 from benchmark.data.packing import pack

@@ -16,7 +16,7 @@ from benchmark.data import load_dataset
 from benchmark.errors import UserError
 from benchmark.metrics.extractors import load_extractor
 from benchmark.selftest import run_selftest
-from benchmark.selftest.cases import check_extractor, check_without_extractor
+from benchmark.selftest.cases import check_with_extractor, check_without_extractor
 from benchmark.selftest.codebooks import check_codebooks
 from benchmark.selftest.planting import FAULTS, pixelated, plant
 from pcvq2.vqvae2 import VQVAE2
@@ -42,7 +42,7 @@ def planted():
 
 
 def test_the_default_extractor_passes_on_digits(planted):
-    checks = check_extractor(planted, load_extractor("random", channels=1))
+    checks = check_with_extractor(planted, load_extractor("random", channels=1))
     assert [c for c in checks if not c.passed] == []
     assert {c.case for c in checks} == CASES - {"collapsed codebook"}
 
@@ -93,7 +93,7 @@ class Blind:
 
 
 def test_an_extractor_that_sees_little_fails(planted):
-    failed = {c.case for c in check_extractor(planted, Blind()) if not c.passed}
+    failed = {c.case for c in check_with_extractor(planted, Blind()) if not c.passed}
     assert failed & {"blur rises", "pixelation rises"}
     assert failed & {"modes dropped", "augmented reals"}
 
@@ -147,7 +147,7 @@ def test_unlabelled_sets_skip_the_classifier_and_small_ones_are_refused(tmp_path
 @pytest.mark.skipif(not CATS.is_file(), reason=f"{CATS} is missing: photographs stay untested")
 def test_distances_rise_on_photographs_too():
     cats = plant(str(CATS))
-    checks = check_extractor(cats, load_extractor("random", channels=3))
+    checks = check_with_extractor(cats, load_extractor("random", channels=3))
     for check in checks:
         if check.case.endswith("rises") or check.case.startswith("identical"):
             assert check.passed, check
