@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from benchmark.data import Dataset
 
 data_app = typer.Typer(no_args_is_help=True, help="Look at, check and prepare data sets.")
-Source = Annotated[str, typer.Argument(help="A folder, a zip, an npz, or a source as a suite names it.")]
+Where = Annotated[str, typer.Argument(help="A folder, a zip, an npz, or a source as a suite names it.")]
 Size = Annotated[int | None, typer.Option(min=8, help="Side in pixels to bring images to.")]
 Heldout = Annotated[int | None, typer.Option(min=2, help="Images to hold out, as in a suite.")]
 Resize = Annotated[str, typer.Option(help="lanczos, box, bilinear or bicubic.")]
 
 
 @data_app.command("list")
-def list_() -> None:
+def list_sources() -> None:
     """List the sources a suite may name, and which of them are here."""
     from benchmark.data.names import data_root
     from benchmark.data.preparing import source_rows
@@ -37,7 +37,7 @@ def list_() -> None:
 
 
 @data_app.command()
-def check(source: Source, size: Size = None, heldout: Heldout = None) -> None:
+def check(source: Where, size: Size = None, heldout: Heldout = None) -> None:
     """Say what every file is and would become, and what stands in both splits; exit code 1 for bad files."""
     from benchmark.data.inspecting import inspect
     from benchmark.data.ticking import ticking
@@ -52,7 +52,7 @@ def check(source: Source, size: Size = None, heldout: Heldout = None) -> None:
 
 @data_app.command()
 def show(
-    source: Source,
+    source: Where,
     size: Size = None,
     heldout: Heldout = None,
     output: Annotated[Path | None, typer.Option(help="The PNG to write; NAME.png.")] = None,
@@ -76,8 +76,8 @@ def show(
     print("\n".join(f"  {note}" for note in dataset.notes), end="\n" if dataset.notes else "")
 
 
-@data_app.command()
-def prepare(
+@data_app.command("prepare")
+def prepare_images(
     what: Annotated[str, typer.Argument(help="A named set (bench data list), a folder or a zip.")],
     source: Annotated[str | None, typer.Option(help="The folder or zip a recipe's images lie in.")] = None,
     size: Annotated[int, typer.Option(min=8, help="Side in pixels.")] = 256,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 
-from benchmark.metrics.weights import WEIGHTS, MissingWeights, download_weights, find_weights, state_of
+from benchmark.metrics.weights import WEIGHTS, MissingWeights, download_weights, find_weights, weights_state
 from benchmark.store.environment import git_commit, processor, versions
 
 Finding = tuple[str, str]
@@ -50,7 +50,7 @@ def _weights() -> list[Finding]:
     for name in WEIGHTS:
         try:
             path = find_weights(name)
-            rows.append((name, f"{path}, {state_of(path)}"))
+            rows.append((name, f"{path}, {weights_state(path)}"))
         except MissingWeights as error:
             rows.append((name, f"missing: {error.message.partition(' needs ')[2]}. {error.hint}"))
     return rows

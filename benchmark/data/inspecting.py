@@ -12,7 +12,7 @@ from benchmark.data.loaded import Rows
 from benchmark.data.names import NAMED_SOURCES, PLACES
 from benchmark.data.packed import about_pack, names_of
 from benchmark.data.packing import has_changed, verify
-from benchmark.data.paths import full_path, is_there, kind_at, name_of
+from benchmark.data.paths import full_path, is_there, kind_at, name_at
 from benchmark.data.ticking import Tick
 from benchmark.errors import UserError
 
@@ -29,11 +29,11 @@ def named_source(text: str) -> tuple[str, str]:
         if kind == "hf" and not is_there(place):
             return place.rpartition("/")[2], text
         path = full_path(place)
-        return name_of(path), f"{kind}:{path}"
+        return name_at(path), f"{kind}:{path}"
     if text in NAMED_SOURCES or not is_there(text):
         return text, text
     path = full_path(text)
-    return name_of(path), f"{kind_at(path)}:{path}"
+    return name_at(path), f"{kind_at(path)}:{path}"
 
 
 def load_named(source: str, size: int | None, heldout: int | None) -> Dataset:

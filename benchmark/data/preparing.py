@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.data.decoding import RESIZERS, Shape
 from benchmark.data.names import EMBEDDED, PLACES, RECIPES, TORCHVISION, data_root, packed_place
-from benchmark.data.paths import name_of
+from benchmark.data.paths import name_at
 from benchmark.data.ticking import Tick
 from benchmark.errors import UserError, unknown_name
 
@@ -77,7 +77,7 @@ def _check_shape(shape: Shape) -> None:
 def _own_name(place: Place) -> str:
     """Return a name that no other folder or zip shares, whatever it is called."""
     label = place.label.encode("utf-8", "surrogateescape")
-    return f"{name_of(Path(place.label))}-{hashlib.sha256(label).hexdigest()[:8]}"
+    return f"{name_at(Path(place.label))}-{hashlib.sha256(label).hexdigest()[:8]}"
 
 
 def source_rows() -> list[tuple[str, str, str]]:

@@ -110,7 +110,7 @@ def recorded_hash(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
 
-def state_of(path: Path) -> str:
+def weights_state(path: Path) -> str:
     """Say what a weights file is: its hash, and whether it still is what was fetched."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -33,7 +33,7 @@ from benchmark.planning.values import (
     as_whole,
 )
 from benchmark.planning.yaml_file import Location, YamlFile, read_yaml
-from strategies.contract.plugin import shown_name
+from strategies.contract.plugin import plugin_label
 
 
 class _Part(BaseModel):
@@ -122,7 +122,7 @@ class StrategyEntry(BaseModel):
     @property
     def shown(self) -> str:
         """Return the label the tables use."""
-        return self.label or shown_name(self.name)
+        return self.label or plugin_label(self.name)
 
     @property
     def parameters(self) -> dict[str, Any]:

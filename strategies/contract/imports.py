@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
-def digest(content: bytes) -> str:
+def hash_of(content: bytes) -> str:
     """Hash content into 16 hex digits."""
     return hashlib.sha256(content).hexdigest()[:16]
 
@@ -35,13 +35,13 @@ def sources_of(file: Path, root: Path, ours: Callable[[str], bool]) -> dict[str,
     return found
 
 
-def combined(sources: dict[str, bytes]) -> str:
+def hash_of_sources(sources: dict[str, bytes]) -> str:
     """Hash the files of a piece of code; a single one by its content alone, wherever it lies."""
     (_, own), *others = sources.items()
     if not others:
-        return digest(own)
-    lines = [digest(own), *sorted(f"{name} {digest(source)}" for name, source in others)]
-    return digest("\n".join(lines).encode())
+        return hash_of(own)
+    lines = [hash_of(own), *sorted(f"{name} {hash_of(source)}" for name, source in others)]
+    return hash_of("\n".join(lines).encode())
 
 
 def tops_of(source: bytes, name: str) -> set[str]:

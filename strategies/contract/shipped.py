@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from strategies.contract.imports import digest
+from strategies.contract.imports import hash_of
 
 # "module.Class" of this package -> what it does. A class that differs is keyed by its source, so finished
 # records stay with the code that made them. Renew an entry only when its class still does the same.
@@ -64,7 +64,7 @@ def _meaning(module: str, name: str) -> str:
             left += _places(*found)
     # by name alone: a definition that moves to another file does what it did
     named = sorted(json.dumps([place[1], what], sort_keys=True) for place, what in told.items())
-    return digest(json.dumps(named).encode())
+    return hash_of(json.dumps(named).encode())
 
 
 def _places(module: str, name: str) -> Iterator[_Place]:

@@ -13,7 +13,7 @@ import pytest
 from benchmark import cli
 from benchmark.errors import UserError
 from benchmark.metrics import weights
-from benchmark.metrics.weights import WeightsFile, download_weights, find_weights, state_of
+from benchmark.metrics.weights import WeightsFile, download_weights, find_weights, weights_state
 
 CONTENT = b"weights " * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -70,12 +70,12 @@ def test_a_file_is_fetched_whole_with_its_hash_and_only_once(home, monkeypatch, 
     assert path == home / "whole.pt"
     assert path.read_bytes() == CONTENT
     assert (home / "whole.pt.sha256").read_text() == f"{SHA256}  whole.pt\n"
-    assert state_of(path) == f"SHA-256 {SHA256[:16]}"
+    assert weights_state(path) == f"SHA-256 {SHA256[:16]}"
     assert find_weights("inception") == path
     offer(monkeypatch, f"{server}/gone/whole.pt")
     assert download_weights("inception") == path  # what is there is not fetched again
     path.write_bytes(CONTENT[:-1])
-    assert state_of(path).endswith("CHANGED since it was fetched")
+    assert weights_state(path).endswith("CHANGED since it was fetched")
 
 
 def test_files_work_as_sources_too(home, monkeypatch, tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from strategies.contract.plugin import Plugin, shown_name
+from strategies.contract.plugin import Plugin, plugin_label
 
 MINE = """\
 from strategies import Strategy
@@ -175,7 +175,7 @@ def test_other_names_are_no_plugins(tmp_path: Path, text: str) -> None:
             Plugin.parse(text, tmp_path)
         return
     assert Plugin.parse(text, tmp_path) is None
-    assert shown_name(text) == text
+    assert plugin_label(text) == text
 
 
 _WRONG = (
