@@ -9,8 +9,9 @@ demo: .venv/installed
 	$(BIN)/bench report limited_data
 	@echo "The report lies in reports/limited_data/README.md"
 
+# tests of one group share what takes long to make, on one worker
 test: .venv/installed-for-tests
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST)
 
 # what `make test` does with 200 generated cases, with 2,000: some minutes
 fuzz: .venv/installed-for-tests

@@ -135,12 +135,16 @@ def eval_(
     fake: Annotated[Path, typer.Argument(help="Folder, zip or npz of generated images.")],
     train: Annotated[Path | None, typer.Option(help="What the model was trained on: memorisation.")] = None,
     extractor: Annotated[str, typer.Option(help="See bench list extractors.")] = "random",
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(help="One of bench list metrics or ./mine.py:MyScore; all built in if none."),
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="A JSON file for the scores.")] = None,
 ) -> None:
     """Score any folder, zip or npz of images against another."""
     from benchmark.commands.evaluate import Places, evaluate, score_table, write_json
 
-    result = evaluate(Places(real, fake, train), extractor=extractor)
+    result = evaluate(Places(real, fake, train), extractor=extractor, metrics=metrics or ())
     console().print(score_table(result))
     if output is not None:
         write_json(result, output)
@@ -179,20 +183,26 @@ def doctor(
 
 @app.command()
 def new(
-    what: Annotated[str, typer.Argument(help="strategy")],
-    name: Annotated[str, typer.Argument(help="Its name in suites, e.g. slow_start.")],
+    what: Annotated[str, typer.Argument(help="strategy, metric, extractor, source or family")],
+    name: Annotated[str, typer.Argument(help="Its name, e.g. slow_start.")],
     into: Annotated[Path, typer.Option(help="Folder for the class and its test.")] = Path("."),
 ) -> None:
-    """Write a new strategy and its test."""
-    from benchmark.commands.new import write_plugin
+    """Write a plugin of your own that works, and its test."""
+    from benchmark.commands.new import new_plugin
 
-    write_plugin(what, name, into)
+    written = new_plugin(what, name, into)
+    print(f"wrote {written.source} and {written.test}")
+    print(f"test it: pytest {written.test}")
+    print(f"use it in a suite's {written.use}")
 
 
 @app.command("list")
 def list_names(
     what: Annotated[
-        str, typer.Argument(help="strategies, spaces, operations, metrics, extractors, presets or runs")
+        str,
+        typer.Argument(
+            help="strategies, spaces, operations, metrics, extractors, sources, families, presets or runs"
+        ),
     ],
     runs: Runs = Path("runs"),
 ) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pcvq2.trainer.limits import check_number, check_whole
-from pcvq2.trainer.settings import Precision, Selection, StageConfig, check_precision
+from pcvq2.trainer.settings import Precision, Selection, StageConfig, check_precision, override
+
+__all__ = ["PRESETS", "PCVQ2Config", "PriorConfig", "StageConfig", "VQVAE2Config", "override", "preset"]
 
 _FACTORS = tuple(2**power for power in range(1, 11))
 
@@ -196,24 +198,3 @@ def preset(name: str, *, size: int, channels: int) -> PCVQ2Config:
     if name not in PRESETS:
         raise KeyError(f"preset '{name}' is unknown; known: {', '.join(PRESETS)}")
     return PCVQ2Config(size=size, channels=channels, **PRESETS[name])
-
-
-def override(config: PCVQ2Config, part: str, values: dict[str, Any]) -> PCVQ2Config:
-    """Replace fields of one part ('vqvae', 'prior', 'codes_stage', 'prior_stage') of a configuration."""
-    if not values:
-        return config
-    current = getattr(config, part)
-    known = {f.name for f in fields(current)}
-    unknown = set(values) - known
-    if unknown:
-        raise KeyError(f"{part} has no field {sorted(unknown)}; known: {', '.join(sorted(known))}")
-    values = {k: _as_field(k, v, getattr(current, k)) for k, v in values.items()}
-    return replace(config, **{part: replace(current, **values)})
-
-
-def _as_field(name: str, value: Any, current: Any) -> Any:
-    """Return a value as a file's words mean it: lists are tuples, 2e5 steps are 200,000."""
-    if isinstance(value, list):
-        return tuple(value)
-    whole = name == "micro_batch" or (isinstance(current, int) and not isinstance(current, bool))
-    return int(value) if whole and isinstance(value, float) and value.is_integer() else value

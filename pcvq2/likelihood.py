@@ -57,9 +57,10 @@ class Ledger:
     @property
     def terms(self) -> dict[str, Tensor]:
         """Return what adds up to the bound: the rate of each level and the distortion. (N,) each"""
-        return {f"rate_{level}": rate for level, rate in self.rates.items()} | {"distortion": self.distortion}
+        rates = {f"rate_{level}": rate for level, rate in self.rates.items()}
+        return rates | {"distortion": self.distortion.double()}
 
     @property
     def subtotals(self) -> dict[str, Tensor]:
         """Return the rate of all levels. (N,)"""
-        return {"rate": self.rate}
+        return {"rate": self.rate.double()}

@@ -7,25 +7,27 @@ from typing import Any, ClassVar
 from strategies.contract.base import Likelihoods, Strategy
 from strategies.contract.tunable import Tunable, Uniform
 
-_SETTLED_NATS = 0.2  # before the prior beats the unigram by this much, the gap is noise
+_SETTLED = 0.05  # share of the unigram's loss: before the model beats it by this much, the gap is noise
 
 
 class Adaptive(Strategy):
-    """Raise the strength while the prior overfits, lower it while it does not.
+    """Raise the strength while the model overfits, lower it while it does not.
 
-    The signal is g = (rate_validation - rate_train) / (rate_unigram - rate_train) on clean codes, clamped
-    to [0, 1] and ignored until the prior beats the unigram by 0.2 nats per code: the share of what was
-    learned that does not carry over to validation images. It is the analogue of r_v in Karras et al. (2020),
-    *Training Generative Adversarial Networks with Limited Data*; the controller's sign rule is theirs, the
-    signal, its target and the clean finish are ours (a likelihood model learns the augmented distribution at
-    any probability, so ADA's "no leak below 0.8" does not carry over).
+    The signal is g = (rate_validation - rate_train) / (rate_unigram - rate_train) on clean images, clamped
+    to [0, 1] and ignored until the model's loss is a twentieth below that of the unigram, which knows only
+    how often each value occurs (version 1: 0.2 nats per code below): the share of what was learned that does
+    not carry over to validation images. It is the analogue of r_v in Karras et al. (2020), *Training
+    Generative Adversarial Networks with Limited Data*; the controller's sign rule is theirs, the signal, its
+    target and the clean finish are ours (a likelihood model learns the augmented distribution at any
+    probability, so ADA's "no leak below 0.8" does not carry over).
 
     target: the gap to hold. ramp: share of training in which the strength can travel from 0 to 1.
     finish_clean: last share of training: narrowed to 0 over its first half, clean in its second.
-    validation_share: share of the budget the gap is measured on; the prior does not learn from it.
+    validation_share: share of the budget the gap is measured on; the model does not learn from it.
     """
 
     name = "adaptive"
+    version = 2
     tunable: ClassVar[Tunable] = {
         "target": Uniform(0.02, 0.4, log=True),
         "ramp": Uniform(0.05, 1.0, log=True),
@@ -60,7 +62,7 @@ class Adaptive(Strategy):
     def observe(self, likelihoods: Likelihoods) -> None:
         learned = likelihoods.rate_unigram - likelihoods.rate_train
         gap = None
-        if learned > _SETTLED_NATS:
+        if learned > _SETTLED * likelihoods.rate_unigram:
             raw = (likelihoods.rate_validation - likelihoods.rate_train) / learned
             gap = min(1.0, max(0.0, raw))
             step = (likelihoods.progress - self._progress) / self._ramp

@@ -6,10 +6,14 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: two workers share two cores
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+import sawtooth
+from one_ray_run import RayRun, run_under_ray
+from running_bench import bench, signals_as_before
 
 hypothesis.settings.register_profile("any_machine", deadline=None)  # a busy one is no failure
 hypothesis.settings.load_profile("any_machine")
@@ -47,6 +51,35 @@ def suite_file(tmp_path: Path, suite_text: str) -> Path:
     path = tmp_path / "tiny.yaml"
     path.write_text(suite_text)
     return path
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, suite_text: str) -> Path:
+    """The suite, run: tiny.yaml and runs/ in a folder that is read, and copied by who writes."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "tiny.yaml").write_text(suite_text)
+    ended = bench("run", "tiny.yaml", "--local", cwd=folder)
+    assert ended.returncode == 0, ended.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def package_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of a fresh environment in which the package of sawtooth.py is installed."""
+    files = {"pyproject.toml": sawtooth.PROJECT, "bench_sawtooth.py": sawtooth.SOURCE}
+    return sawtooth.install(tmp_path_factory.mktemp("package"), files)
+
+
+@pytest.fixture(scope="session")
+def ray_run(tmp_path_factory: pytest.TempPathFactory, suite_text: str, package_python: Path) -> RayRun:
+    """A run under Ray of sound and of failing strategies; tests that ask for it share a group of xdist's."""
+    return run_under_ray(tmp_path_factory.mktemp("ray"), suite_text, package_python)
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_before() -> Iterator[None]:
+    with signals_as_before():
+        yield
 
 
 @pytest.fixture(autouse=True)

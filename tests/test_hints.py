@@ -14,14 +14,21 @@ from benchmark.cli import app
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("benchmark", "pcvq2", "strategies")
+FOLDERS = (*PACKAGES, "suites", "reports")
 # where a section may stand that a hint names: the front page, and the page of each folder that has one
 PAGES = [
     ROOT / "README.md",
-    *sorted(page for package in PACKAGES for page in (ROOT / package).rglob("README.md")),
+    *sorted(
+        page for folder in (*PACKAGES, "suites", "reports") for page in (ROOT / folder).rglob("README.md")
+    ),
 ]
 # of tensorboard, Ray, FFHQ's downloader and pytest
 FOREIGN = {"--logdir", "--head", "--skip-version-check", "--images", "--pyargs"}
-NO_MESSAGES = ("benchmark/environment.py", "benchmark/report/page/")  # git's options, names of CSS
+NO_MESSAGES = (
+    "benchmark/store/environment.py",
+    "benchmark/naming.py",
+    "benchmark/report/page/",
+)  # git's options, names of CSS
 AFTER_BENCH = {"that", "on", "is", "itself"}  # words that follow the product's name in a sentence
 
 
@@ -97,8 +104,8 @@ def test_what_messages_name_is_there(package: str) -> None:
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
-        ("see README, section Models", ["section 'Models'"]),
-        ("see README, Strategies", ["section 'Strategies'"]),
+        ("see README, section Gadgets", ["section 'Gadgets'"]),
+        ("see README, Sweeps", ["section 'Sweeps'"]),
         ("see README, section Suites", []),
         ("`bench prepare X`", ["command 'bench prepare'"]),
         ("run bench data fetch X", ["command 'bench data fetch'"]),

@@ -5,61 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import sysconfig
 import textwrap
 from pathlib import Path
 
 import pytest
+from running_bench import bench, bench_alone
+from sawtooth import SOURCE
 
-PROJECT = """
-[build-system]
-requires = ["setuptools"]
-build-backend = "setuptools.build_meta"
-[project]
-name = "bench-sawtooth"
-version = "1.2"
-[project.entry-points."bench.strategies"]
-sawtooth = "bench_sawtooth:Sawtooth"
-[tool.setuptools]
-py-modules = ["bench_sawtooth"]
-"""
-SOURCE = '''
-from strategies import Strategy
-
-
-class Sawtooth(Strategy):
-    """Fall from full strength to none, several times over."""
-
-    def __init__(self, teeth: int = 3) -> None:
-        if teeth < 1:
-            raise ValueError(f"teeth must be at least 1, got {teeth}")
-        self._teeth = teeth
-
-    def strength(self, progress: float) -> float:
-        return 1 - progress * self._teeth % 1
-'''
-
-
-@pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the interpreter of a fresh environment in which the package is installed from its wheel.
-
-    The environment sees the libraries of the one the tests run in: nothing is downloaded.
-    """
-    folder = tmp_path_factory.mktemp("package")
-    (folder / "pyproject.toml").write_text(PROJECT)
-    (folder / "bench_sawtooth.py").write_text(SOURCE)
-    offline = ["--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
-    pip = [sys.executable, "-m", "pip"]
-    subprocess.run([*pip, "wheel", *offline, "--wheel-dir", folder / "dist", folder], check=True)
-    (wheel,) = (folder / "dist").glob("*.whl")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "env"], check=True)
-    interpreter = folder / "env" / "bin" / "python"
-    subprocess.run([*pip, "--python", interpreter, "install", *offline[:3], wheel], check=True)
-    site = next((folder / "env" / "lib").glob("python*")) / "site-packages"
-    libraries = sysconfig.get_paths()["purelib"]
-    (site / "libraries.pth").write_text(f"import site; site.addsitedir({libraries!r})\n")
-    return interpreter
+pytestmark = pytest.mark.xdist_group("ray")  # shares the package's environment with the run under Ray
 
 
 def call(python: Path, *arguments: object, cwd: Path) -> str:
@@ -70,42 +23,32 @@ def call(python: Path, *arguments: object, cwd: Path) -> str:
     return done.stdout
 
 
-def test_it_is_listed_with_its_package(python: Path, tmp_path: Path) -> None:
-    listed = " ".join(call(python, "-m", "benchmark.cli", "list", "strategies", cwd=tmp_path).split())
+def test_it_is_listed_with_its_package(package_python: Path, tmp_path: Path) -> None:
+    listed = " ".join(call(package_python, "-m", "benchmark.cli", "list", "strategies", cwd=tmp_path).split())
     assert "sawtooth" in listed
     assert "teeth=3" in listed
     assert "built in" in listed
-    assert "sawtooth" not in " ".join(
-        call(Path(sys.executable), "-m", "benchmark.cli", "list", "strategies", cwd=tmp_path).split()
-    )
+    assert "sawtooth" not in " ".join(bench("list", "strategies", cwd=tmp_path).stdout.split())
     code = "from strategies.contract.registry import *; print(origin_of(find_strategy('sawtooth')))"
-    assert call(python, "-c", code, cwd=tmp_path).strip() == "bench-sawtooth 1.2"
+    assert call(package_python, "-c", code, cwd=tmp_path).strip() == "bench-sawtooth 1.2"
 
 
-def test_the_battery_that_comes_with_the_harness_finds_and_checks_it(python: Path, tmp_path: Path) -> None:
+def test_the_battery_that_comes_with_the_harness_finds_and_checks_it(
+    package_python: Path, tmp_path: Path
+) -> None:
     said = call(
-        python, "-m", "pytest", "-p", "no:cacheprovider", "-v", "--pyargs", "strategies.battery", cwd=tmp_path
+        package_python,
+        *("-m", "pytest", "-p", "no:cacheprovider", "-v", "--pyargs", "strategies.battery"),
+        *("-k", "sawtooth or phased"),
+        cwd=tmp_path,
     )
     assert "test_strategy[sawtooth] PASSED" in said
     assert "test_strategy[phased] PASSED" in said
 
 
-@pytest.mark.parametrize("local", [True, False], ids=["local", "ray"])
-def test_it_runs_in_a_suite(python: Path, tmp_path: Path, suite_text: str, local: bool) -> None:
-    suite = suite_text.replace("{name: phased, stages", "{name: sawtooth, teeth: 2, stages")
-    (tmp_path / "tiny.yaml").write_text(suite)
-    call(python, "-m", "benchmark.cli", "run", "tiny.yaml", *(["--local"] if local else []), cwd=tmp_path)
-    records = [json.loads(path.read_text()) for path in (tmp_path / "runs" / "records").glob("*.json")]
-    (record,) = [r for r in records if r["strategy"] == "sawtooth"]
-    assert record["status"] == "done"
-    assert record["trial"]["strategy"]["parameters"] == {"teeth": 2}
-    assert 0 < record["mean_strength"] < 1
-
-
 def test_a_new_strategy_passes_the_test_that_comes_with_it(tmp_path: Path) -> None:
-    bench = [Path(sys.executable), "-m", "benchmark.cli", "new", "strategy"]
-    said = call(*bench, "slow_start", "--into", "mine", cwd=tmp_path)
-    assert "./slow_start.py:SlowStart" in said
+    said = bench("new", "strategy", "slow_start", "--into", "mine", cwd=tmp_path)
+    assert "./slow_start.py:SlowStart" in said.stdout
     call(Path(sys.executable), "-m", "pytest", "-q", "mine/test_slow_start.py", cwd=tmp_path)
     source = (tmp_path / "mine" / "slow_start.py").read_text()
     (tmp_path / "mine" / "slow_start.py").write_text(source.replace("0.5 * (1 +", "(1 +"))
@@ -125,8 +68,7 @@ def test_a_new_strategy_passes_the_test_that_comes_with_it(tmp_path: Path) -> No
 )
 def test_a_new_strategy_overwrites_nothing(tmp_path: Path, name: str, said: str) -> None:
     (tmp_path / "taken.py").write_text("mine")
-    bench = [sys.executable, "-m", "benchmark.cli", "new", "strategy", name]
-    done = subprocess.run(bench, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = bench("new", "strategy", name, cwd=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 2
@@ -144,8 +86,7 @@ def test_a_broken_view_is_refused_before_any_training(tmp_path: Path, suite_text
         """)
     )
     (tmp_path / "tiny.yaml").write_text(suite_text.replace("name: phased", "name: ./mine.py:Mine"))
-    bench = [sys.executable, "-m", "benchmark.cli", "run", "tiny.yaml", "--local"]
-    done = subprocess.run(bench, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = bench("run", "tiny.yaml", "--local", cwd=tmp_path)
     assert done.returncode == 2
     first, second = done.stderr.splitlines()
     assert first.startswith("error: tiny.yaml:7: strategy 'Mine' cannot augment a batch")
@@ -156,11 +97,11 @@ def test_a_broken_view_is_refused_before_any_training(tmp_path: Path, suite_text
 KEY = "import json; from strategies.contract.registry import *; print(json.dumps(code_of('sawtooth').key))"
 
 
-def test_its_version_and_its_source_are_part_of_its_key(python: Path, tmp_path: Path) -> None:
+def test_its_version_and_its_source_are_part_of_its_key(package_python: Path, tmp_path: Path) -> None:
     def key() -> dict[str, str]:
-        return dict(json.loads(call(python, "-c", KEY, cwd=tmp_path)))
+        return dict(json.loads(call(package_python, "-c", KEY, cwd=tmp_path)))
 
-    (module,) = (python.parents[1] / "lib").glob("python*/site-packages/bench_sawtooth.py")
+    (module,) = (package_python.parents[1] / "lib").glob("python*/site-packages/bench_sawtooth.py")
     (about,) = module.parent.glob("bench_sawtooth-*.dist-info/METADATA")
     kept = {path: path.read_text() for path in (module, about)}
     before = key()
@@ -183,18 +124,19 @@ def test_its_version_and_its_source_are_part_of_its_key(python: Path, tmp_path: 
 
 
 def test_a_package_that_cannot_be_loaded_is_named_and_stops_nothing_else(
-    python: Path, tmp_path: Path, suite_text: str
+    package_python: Path, tmp_path: Path, suite_text: str
 ) -> None:
-    (module,) = (python.parents[1] / "lib").glob("python*/site-packages/bench_sawtooth.py")
+    (module,) = (package_python.parents[1] / "lib").glob("python*/site-packages/bench_sawtooth.py")
     kept = module.read_text()
     module.write_text("import nothing_of_that_name\n")
     try:
-        listed = " ".join(call(python, "-m", "benchmark.cli", "list", "strategies", cwd=tmp_path).split())
+        listed = " ".join(
+            call(package_python, "-m", "benchmark.cli", "list", "strategies", cwd=tmp_path).split()
+        )
         (tmp_path / "tiny.yaml").write_text(suite_text)
-        call(python, "-m", "benchmark.cli", "run", "tiny.yaml", "--dry-run", cwd=tmp_path)
+        call(package_python, "-m", "benchmark.cli", "run", "tiny.yaml", "--dry-run", cwd=tmp_path)
         (tmp_path / "tiny.yaml").write_text(suite_text.replace("name: phased", "name: sawtooth"))
-        bench = [python, "-m", "benchmark.cli", "run", "tiny.yaml", "--local"]
-        done = subprocess.run(bench, cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = bench_alone("run", "tiny.yaml", "--local", cwd=tmp_path, python=package_python)
     finally:
         module.write_text(kept)
     assert "sawtooth cannot be loaded: -" in listed

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from benchmark.data import Dataset
 
 data_app = typer.Typer(no_args_is_help=True, help="Look at, check and prepare data sets.")
-Where = Annotated[str, typer.Argument(help="A folder, a zip, an npz, or a source as a suite names it.")]
+Typed = Annotated[str, typer.Argument(help="A folder, a zip, an npz, or a source as a suite names it.")]
 Size = Annotated[int | None, typer.Option(min=8, help="Side in pixels to bring images to.")]
 Heldout = Annotated[int | None, typer.Option(min=2, help="Images to hold out, as in a suite.")]
 Resize = Annotated[str, typer.Option(help="lanczos, box, bilinear or bicubic.")]
@@ -37,7 +37,7 @@ def list_sources() -> None:
 
 
 @data_app.command()
-def check(source: Where, size: Size = None, heldout: Heldout = None) -> None:
+def check(source: Typed, size: Size = None, heldout: Heldout = None) -> None:
     """Say what every file is and would become, and what stands in both splits; exit code 1 for bad files."""
     from benchmark.data.inspecting import inspect
     from benchmark.data.ticking import ticking
@@ -52,14 +52,14 @@ def check(source: Where, size: Size = None, heldout: Heldout = None) -> None:
 
 @data_app.command()
 def show(
-    source: Where,
+    source: Typed,
     size: Size = None,
     heldout: Heldout = None,
     output: Annotated[Path | None, typer.Option(help="The PNG to write; NAME.png.")] = None,
 ) -> None:
     """Draw a sheet of training and held-out images."""
     from benchmark.data.inspecting import load_named
-    from benchmark.data.showing import contact_sheet
+    from benchmark.data.showing import dataset_sheet
     from benchmark.errors import UserError
     from benchmark.naming import file_stems
     from pcvq2.trainer.whole_file import write_whole
@@ -67,7 +67,7 @@ def show(
     dataset = load_named(source, size, heldout)
     path = output or Path(f"{file_stems([dataset.name])[dataset.name]}.png")
     try:
-        write_whole(path, contact_sheet(dataset))
+        write_whole(path, dataset_sheet(dataset))
     except OSError as error:
         raise UserError(
             f"{path}: cannot be written ({error.strerror or error})", "name another --output"
@@ -76,8 +76,8 @@ def show(
     print("\n".join(f"  {note}" for note in dataset.notes), end="\n" if dataset.notes else "")
 
 
-@data_app.command("prepare")
-def prepare_images(
+@data_app.command()
+def prepare(
     what: Annotated[str, typer.Argument(help="A named set (bench data list), a folder or a zip.")],
     source: Annotated[str | None, typer.Option(help="The folder or zip a recipe's images lie in.")] = None,
     size: Annotated[int, typer.Option(min=8, help="Side in pixels.")] = 256,
@@ -95,11 +95,11 @@ def prepare_images(
     """Download a named set, or pack images once so that trials read them fast. Run again, it goes on."""
     from benchmark.data.decoding import Shape
     from benchmark.data.inspecting import load_named
-    from benchmark.data.names import EMBEDDED, TORCHVISION
+    from benchmark.data.names import SOURCES
     from benchmark.data.preparing import prepare_packed
     from benchmark.data.ticking import ticking
 
-    if what in TORCHVISION or what in EMBEDDED:
+    if what in SOURCES and SOURCES[what].kind in ("embedded", "downloaded"):
         _print_with_notes(load_named(what, None, None), what)
         return
     shape = Shape(size, channels, resize)

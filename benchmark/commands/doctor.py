@@ -5,33 +5,38 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 
+from benchmark.metrics.extractors import EXTRACTORS
 from benchmark.metrics.weights import WEIGHTS, MissingWeights, download_weights, find_weights, weights_state
 from benchmark.store.environment import git_commit, processor, versions
 
-Finding = tuple[str, str]
-NEEDS_TIMM = ("clip", "dinov2")
+Found = tuple[str, str]  # what, state
 
 
-def examine() -> list[Finding]:
+def examine() -> list[Found]:
     """Return what was found, as (what, state)."""
-    rows: list[Finding] = [*versions().items(), ("timm", _timm()), ("commit", git_commit() or "no checkout")]
+    rows: list[Found] = [*versions().items(), ("timm", _timm()), ("commit", git_commit() or "no checkout")]
     return [*rows, *_hardware(), *_weights()]
 
 
-def download(extractors: Sequence[str]) -> list[Finding]:
+def download(extractors: Sequence[str]) -> list[Found]:
     """Fetch the weights of the named extractors, of all where none is named. Raises UserError."""
     return [(name, str(download_weights(name))) for name in extractors or WEIGHTS]
 
 
 def _timm() -> str:
     if importlib.util.find_spec("timm") is None:
-        return "not installed; only clip and dinov2 need it: pip install 'phased-augmentation-bench[dinov2]'"
+        needed = f"not installed; only {_timm_extractors()} need it"
+        return f"{needed}: pip install 'phased-augmentation-bench[dinov2]'"
     from importlib.metadata import version
 
     return version("timm")
 
 
-def _hardware() -> list[Finding]:
+def _timm_extractors() -> str:
+    return " and ".join(name for name, entry in EXTRACTORS.items() if entry.timm)
+
+
+def _hardware() -> list[Found]:
     import torch
 
     from pcvq2.trainer.precision import resolve
@@ -45,8 +50,9 @@ def _hardware() -> list[Finding]:
     ]
 
 
-def _weights() -> list[Finding]:
-    rows: list[Finding] = [(name, "needs no file") for name in ("random", "pixels", "classifier")]
+def _weights() -> list[Found]:
+    files_less = [name for name, entry in EXTRACTORS.items() if entry.needs != "weights"]
+    rows: list[Found] = [(name, "needs no file") for name in files_less]
     for name in WEIGHTS:
         try:
             path = find_weights(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from benchmark.data.checking import open_place
 from benchmark.data.decoding import Shape
 from benchmark.data.paths import full_path, kind_at
 from benchmark.data.sources import NAME_A_SIZE, read_place
-from benchmark.errors import BenchError, UserError
+from benchmark.errors import BenchError, UserError, unknown_name
 from benchmark.metrics.extractor_base import Extractor, Images
 from benchmark.metrics.extractors import load_extractor
 from benchmark.metrics.feature_cache import FeatureCache, content_hash
-from benchmark.metrics.names import METRICS
-from benchmark.metrics.score import SETS_OF, ImageSets, score_samples
+from benchmark.metrics.names import METRICS, SETS_OF
+from benchmark.metrics.own_metric import OwnMetric, find_metric, own_scores
+from benchmark.metrics.score import ImageSets, metric_sets, score_samples
+from benchmark.own import METRIC_POINTS, installed_names, is_own
 from benchmark.store.environment import git_commit, processor, versions
 from pcvq2.trainer.whole_file import write_whole
 
@@ -38,7 +41,12 @@ class Places:
 
 
 def evaluate(
-    places: Places, *, extractor: str = "random", device: str = "cpu", cache: Path | None = None
+    places: Places,
+    *,
+    extractor: str = "random",
+    device: str = "cpu",
+    cache: Path | None = None,
+    metrics: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return every score of the fake images against the real ones, ready for JSON.
 
@@ -46,6 +54,7 @@ def evaluate(
     shuffled once, because file names often sort by class. With training images, memorisation is scored as
     well; without, those scores are left out. Raises UserError for images that cannot be compared.
     """
+    own = [found_metric(name) for name in metrics if name not in METRICS]
     real = _read(places.real)
     sets = {"real": real, "fake": _read(places.fake)}
     if places.train is not None:
@@ -59,12 +68,22 @@ def evaluate(
     )
     network = load_extractor(extractor, channels=real.shape[3], device=device)
     try:
-        scores = score_samples(FeatureCache(network, real, cache), images, seed=0, metrics=_metrics(sets))
+        features = FeatureCache(network, real, cache)
+        scores = score_samples(features, images, seed=0, metrics=_metrics(sets, metrics))
+        scores |= own_scores(own, metric_sets(features, images, 0))
     except UserError:
         raise
     except BenchError as error:
         raise UserError(f"extractor '{extractor}' cannot take these images", str(error)) from error
-    return _about(places, sets, network) | scores
+    about = {"own_metrics": {metric.name: metric.shown for metric in own}} if own else {}
+    return _about(places, sets, network) | about | scores
+
+
+def found_metric(name: str) -> OwnMetric:
+    """Return a metric of the user's own. Raises UserError for a name that is none, and none built in."""
+    if not is_own(name, METRIC_POINTS):
+        raise UserError(*unknown_name("metric", name, [*METRICS, *installed_names(METRIC_POINTS)]))
+    return find_metric(name)
 
 
 def write_json(result: dict[str, Any], path: Path) -> None:
@@ -82,7 +101,10 @@ def score_table(result: dict[str, Any]) -> Table:
     if compared is not None and not compared == real == fake:
         title += f"; scores compare {compared} of each"
     table = Table("score", "value", "95 % over images", "", box=None, pad_edge=False, title=title)
-    for name in (name for name in METRICS if name in result):
+    own = result.get("own_metrics", {})
+    scored = [key for key in result if key not in METRICS and not key.endswith("_null_reason")]
+    parts = [key for key in scored if any(key == name or key.startswith(f"{name}_") for name in own)]
+    for name in [*(name for name in METRICS if name in result), *parts]:
         value, low, high = (result.get(key) for key in (name, f"{name}_low", f"{name}_high"))
         interval = "" if low is None or high is None else f"{low:.4g} to {high:.4g}"
         shown = "null" if value is None else f"{value:.4g}"
@@ -90,11 +112,21 @@ def score_table(result: dict[str, Any]) -> Table:
     return table
 
 
-def _metrics(sets: dict[str, Images]) -> list[str]:
-    """Leave out what needs reconstructions, a pool beyond the training images, or absent training images."""
+def _metrics(sets: dict[str, Images], asked: Sequence[str] = ()) -> list[str]:
+    """Leave out what needs reconstructions, a pool beyond the training images, or absent training images.
+
+    Raises UserError where one of those was asked for.
+    """
     absent = {"reconstructions"} | (set() if "train" in sets else {"train"})
     beyond_a_pool = ("fid_pool", "fid_heldout_minus_pool")
-    return [m for m in METRICS if m in SETS_OF and m not in beyond_a_pool and not absent & set(SETS_OF[m])]
+    able = [m for m in METRICS if m in SETS_OF and m not in beyond_a_pool and not absent & set(SETS_OF[m])]
+    for name in asked:
+        if name in METRICS and name not in able:
+            raise UserError(
+                f"metric '{name}' cannot be had of these images",
+                "name --train for scores of memorisation; reconstructions, pools and leakage are a suite's",
+            )
+    return [name for name in able if not asked or name in asked]
 
 
 def _read(place: Path) -> Images:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -100,21 +101,77 @@ def _operations() -> list[Row]:
 
 def _metrics() -> list[Row]:
     from benchmark.metrics.names import METRICS
+    from benchmark.own import METRIC_POINTS
 
-    return [("name", "meaning"), *METRICS.items()]
+    rows: list[Row] = [("name", "meaning", "source")]
+    return [*rows, *((name, about, "built in") for name, about in METRICS.items()), *_brought(METRIC_POINTS)]
 
 
 def _extractors() -> list[Row]:
-    from benchmark.metrics.extractor_names import EXTRACTORS
+    from benchmark.metrics.extractors import EXTRACTORS
+    from benchmark.own import EXTRACTOR_POINTS
 
-    return [("name", "meaning"), *EXTRACTORS.items()]
+    rows: list[Row] = [("name", "meaning", "source")]
+    rows += [(name, entry.about, "built in") for name, entry in EXTRACTORS.items()]
+    return rows + _brought(EXTRACTOR_POINTS)
+
+
+def _sources() -> list[Row]:
+    from benchmark.data.names import SOURCES
+    from benchmark.own import SOURCE_POINTS
+
+    rows: list[Row] = [("name", "what it is", "source")]
+    rows += [(known.written(name), known.about, "built in") for name, known in SOURCES.items()]
+    return rows + _brought(SOURCE_POINTS)
+
+
+def _brought(group: str) -> list[Row]:
+    """Return a row for everything that installed packages bring under a group of entry points."""
+    from benchmark.own import installed_names, installed_own
+
+    rows: list[Row] = []
+    for name in installed_names(group):
+        try:
+            own = installed_own(name, group)
+            assert own is not None
+            kind = own.load()
+            about = getattr(kind, "about", None) or (kind.__doc__ or "").strip().partition("\n")[0]
+            rows.append((name, str(about), own.package))
+        except Exception as error:  # a package may raise anything at import
+            rows.append((name, f"cannot be loaded: {type(error).__name__}: {error}", "-"))
+    return rows
 
 
 def _presets() -> list[Row]:
-    from pcvq2.config import PRESETS
+    from benchmark.families.registry import registered
 
-    rows: list[Row] = [("name", "auto-encoder", "prior")]
-    return [*rows, *[(name, str(parts["vqvae"]), str(parts["prior"])) for name, parts in PRESETS.items()]]
+    rows: list[Row] = [("family", "name", "what it sets, for 32 px in colour")]
+    for name, entry in registered().items():
+        for preset in entry.family.presets if entry.family is not None else ():
+            rows.append((name, preset, _preset(entry.family, preset)))
+    return rows
+
+
+def _preset(family: Any, preset: str) -> str:
+    config = family.preset(preset, size=32, channels=3)
+    parts = (*family.parts, *(f"{stage.name}_stage" for stage in family.stages))
+    return ", ".join(str(getattr(config, part)) for part in parts)
+
+
+def _families() -> list[Row]:
+    from benchmark.families.registry import registered
+
+    rows: list[Row] = [("name", "what it is", "stages", "parts", "source")]
+    for name, entry in registered().items():
+        family, source = entry.family, entry.package or "built in"
+        if family is None:
+            rows.append((name, f"cannot be loaded: {entry.problem}", "-", "-", source))
+            continue
+        first_line = (type(family).__doc__ or "").strip().partition("\n")[0]
+        about = (family.about or first_line) + (" (a reference)" if family.reference else "")
+        stages = ", ".join(stage.name for stage in family.stages)
+        rows.append((name, about, stages, ", ".join(family.parts) or "-", source))
+    return rows
 
 
 LISTINGS: dict[str, Callable[[], list[Row]]] = {
@@ -123,5 +180,7 @@ LISTINGS: dict[str, Callable[[], list[Row]]] = {
     "spaces": _spaces,
     "metrics": _metrics,
     "extractors": _extractors,
+    "sources": _sources,
+    "families": _families,
     "presets": _presets,
 }

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from benchmark.data import budget_indices, load_dataset
 from benchmark.errors import UserError
+from benchmark.families.contract import stage_config
 from benchmark.naming import file_stems
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.seeds import seed_for, subset_seed
@@ -19,7 +20,7 @@ from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.report.figures.schedule import Schedule, schedule_figure
 from benchmark.report.figures.style import rendered, styled
-from benchmark.report.figures.views import SeenViews, contact_sheet
+from benchmark.report.figures.views import SeenViews, views_figure
 from benchmark.trial.views import POINTS, SHOWN, Views, kept_steps
 from pcvq2.trainer.whole_file import write_whole
 from strategies import Strategy
@@ -59,9 +60,9 @@ def _sheet(dataset: str, trials: Mapping[str, Trial]) -> Figure:
     if not seen:  # nothing in this suite augments: show what everyone sees
         clean = _clean(first)
         shares = tuple(np.linspace(0, 1, POINTS).tolist())
-        seen = {"none": SeenViews(clean, clean, shares, "prior")}
+        seen = {"none": SeenViews(clean, clean, shares, first.stages[-1])}
     title = f"{dataset}, {first.budget} training images, seed {first.seed}"
-    return contact_sheet(seen, list(trials), title)
+    return views_figure(seen, list(trials), title)
 
 
 def _shown(draw: Callable[[Trial], Seen], trial: Trial) -> Seen:
@@ -79,8 +80,8 @@ def draw_views(trial: Trial) -> SeenViews | None:
     strategy = trial.strategy
     if not strategy.augmented_stages:
         return None
-    stage = "prior" if "prior" in strategy.augmented_stages else "codes"
-    steps = (trial.model.prior_stage if stage == "prior" else trial.model.codes_stage).steps
+    stage = max(strategy.augmented_stages, key=trial.stages.index)
+    steps = stage_config(trial.model, stage).steps
     views = Views(trial, seed_for(trial, "views"))
     clean = _clean(trial)
     images = torch.from_numpy(clean[0].transpose(0, 3, 1, 2).copy()).float() / 255

@@ -51,17 +51,19 @@ def power(
     effect: Annotated[
         str, typer.Option(help="A share of the baseline's mean (10%) or a size (0.05).")
     ] = "10%",
-    score: Annotated[str, typer.Option(help="A score of its records.")] = "bpd_heldout",
+    score: Annotated[str, typer.Option(help="A score of its records; the headline unless given.")] = "",
     power: Annotated[float, typer.Option(min=0.05, max=0.999, help="The chance to find it.")] = 0.8,
     runs: Runs = Path("runs"),
 ) -> None:
     """Say how many seeds it takes to find an effect of a size."""
     from benchmark.report.comparing.comparison import compare
     from benchmark.report.comparing.power import needs, print_needs
-    from benchmark.report.reading.loading import load_suite
+    from benchmark.report.reading.loading import load_records
     from benchmark.report.reading.protocol import refuse_mixed_protocols
     from benchmark.store.store import Store
 
-    records = load_suite(Store(runs).find_manifest(suite_name(suite)), runs)
+    records = load_records(Store(runs).find_manifest(suite_name(suite)), runs)
     refuse_mixed_protocols(records)
-    print_needs(needs(compare(records), score, effect, power), score, power, console())
+    key = score or records.headline.key
+    title = records.score(key).title
+    print_needs(needs(compare(records), key, effect, power), title, power, console())

@@ -32,9 +32,9 @@ def find_model(name: str, store: Store) -> Path:
 
 def write_samples(folder: Path, output: Path, *, count: int, temperature: float, seed: int) -> Path:
     """Sample `count` images from a model folder into PNGs and one grid. Returns the grid's path."""
-    from pcvq2 import PCVQ2
+    from benchmark.families.saved import load_model
 
-    model = PCVQ2.load(folder)
+    model = load_model(folder)
     samples = model.sample(count, temperature=temperature, seed=seed)
     images = samples.permute(0, 2, 3, 1).cpu().numpy()
     for index, image in enumerate(images):

@@ -23,7 +23,7 @@ from benchmark.store.store import Record, Store
 from benchmark.tuning.result import ranked, result_path, rows, summary
 from benchmark.tuning.rounds import Rounds
 from benchmark.tuning.sampler import ask_and_tell
-from benchmark.tuning.search import SCORE, Tuning
+from benchmark.tuning.search import Tuning
 from benchmark.tuning.search_plan import Wish, own_settings, plan_tuning
 from pcvq2.trainer.whole_file import write_whole
 
@@ -72,7 +72,7 @@ def _replay(tuning: Tuning, store: Store) -> Rounds | None:
         record = store.load(trial.id)
         if record is None or record["status"] != "done":
             return None
-        rounds.report(trial.id, record[SCORE])
+        rounds.report(trial.id, record[tuning.score])
     return rounds
 
 
@@ -134,6 +134,7 @@ class Lines(AbstractContextManager["Lines"]):
 
     def __init__(self, tuning: Tuning, console: Console) -> None:
         self._total, self._console = tuning.trials * len(tuning.seeds), console
+        self._score, self._unit = tuning.score, tuning.unit
         self._status = console.status("starting")
         self._ended, self._last_line = 0, time.monotonic()
 
@@ -158,7 +159,9 @@ class Lines(AbstractContextManager["Lines"]):
         self._ended += 1
         outcome = f"FAILED: {record.get('reason', '').partition(chr(10))[0]}"
         if record["status"] == "done":
-            outcome = f"{record[SCORE]:.4f} bits/dim on validation images, {record['wall_seconds']:.0f} s"
+            outcome = (
+                f"{record[self._score]:.4f} {self._unit} on validation images, {record['wall_seconds']:.0f} s"
+            )
         self.note(f"{self._ended} of {self._total} trials, seed {record['seed']}: {outcome}")
 
     def note(self, text: str) -> None:

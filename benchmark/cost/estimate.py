@@ -14,14 +14,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmark.errors import UserError
+from benchmark.families.contract import stage_config
 from benchmark.metrics.names import OF_POOL, probe_steps
 from benchmark.planning.trial import Trial
 from benchmark.planning.work import (
-    STAGES,
-    codes_group,
     evaluated_images,
     likelihood_images,
     probes_group,
+    shared_groups,
+    stages_of,
 )
 from pcvq2.trainer.whole_file import write_whole
 
@@ -37,8 +38,7 @@ class Probe:
 
     device: str
     synthetic: bool  # the images were not here; noise of their shape was used
-    codes_step_seconds: float
-    prior_step_seconds: float
+    step_seconds: dict[str, float]  # by stage of training
     evaluation_image_seconds: float  # one image's rate in the learning curve
     sample_image_seconds: float
     likelihood_image_seconds: float
@@ -50,7 +50,7 @@ class Probe:
     leakage_view_seconds: float  # an augmented image asked about
     leakage_set_seconds: float  # to ask the probes about one set of samples
     model_bytes: int
-    codes_bytes: int  # an auto-encoder's weights, kept once for all trials that share it
+    shared_bytes: dict[str, int]  # weights of a shareable stage, kept once for all trials that share them
     checkpoint_bytes: int  # while a trial runs
     peak_memory_bytes: int | None  # of the GPU; None on a CPU
 
@@ -60,55 +60,58 @@ class Cost:
     """What a suite costs, in hours of one device that a trial has to itself."""
 
     trials: int
-    auto_encoders: int
+    trained: dict[str, int]  # how often a shareable stage is trained
     probe_sets: int  # pairs of leakage probes that are trained
-    probes_hours: float
-    codes_hours: float
-    prior_hours: float
-    sampling_hours: float
-    scoring_hours: float
+    stage_hours: dict[str, float]  # in the order of the stages
     disk_bytes: int  # what stays
     checkpoint_bytes: int  # of one running trial, gone when it ends
 
     @property
     def hours(self) -> float:
         """Return all hours."""
-        return sum(getattr(self, f"{stage}_hours") for stage in STAGES)
+        return sum(self.stage_hours.values())
 
 
 def kind_of(trial: Trial) -> str:
     """Name what decides a trial's cost per step and image: sizes and batches, not steps or seeds."""
     model = trial.model.to_dict()
-    for stage in ("codes_stage", "prior_stage"):
+    for stage in (f"{name}_stage" for name in trial.stages):
         model[stage] = {k: model[stage][k] for k in ("batch", "micro_batch", "compile")}
-    for part in ("vqvae", "prior"):
+    for part in trial.family.parts:
         model[part] = {k: v for k, v in model[part].items() if k not in ("conditions", "dropout")}
     model.pop("selection")
     scored = [str(trial.extractor), trial.samples, trial.heldout_images, sorted(trial.metrics)]
     if probes_group(trial) is not None:
         scored.append(sorted(trial.space.ranges))
+    if not trial.family_code.is_default:
+        scored.append(trial.family_code.key)
     text = json.dumps([model, scored], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def estimate_cost(trials: Sequence[Trial], probes: Mapping[str, Probe]) -> Cost:
     """Add up trials from the probes of their kinds. Raises UserError when a kind was not probed."""
-    seconds = dict.fromkeys(STAGES, 0.0)
+    seconds = dict.fromkeys((stage for trial in trials for stage in stages_of(trial)), 0.0)
+    trained = {s.name: 0 for trial in trials for s in trial.family.stages if s.shareable}
     groups: set[object] = set()
     judges: set[object] = set()
     seen: set[str] = set()  # data sets whose real images have features
-    disk = checkpoint = auto_encoders = 0
+    disk = checkpoint = 0
     for trial in trials:
         probe = probes.get(kind_of(trial))
         if probe is None:
             raise UserError(f"{trial.title}: its kind of trial was not probed", "run bench run --probe again")
-        group = codes_group(trial)
-        if group is None or group not in groups:
-            auto_encoders += 1
-            seconds["codes"] += trial.model.codes_stage.steps * probe.codes_step_seconds
-            disk += probe.codes_bytes if group is not None else 0
+        shared = shared_groups(trial)
+        for stage in trial.stages:
+            group = shared.get(stage)
+            if group is not None and group in groups:
+                continue
+            if stage in trained:
+                trained[stage] += 1
+            seconds[stage] += stage_config(trial.model, stage).steps * probe.step_seconds[stage]
+            disk += probe.shared_bytes[stage] if group is not None else 0
             groups.add(group)
-        seconds["prior"] += _prior_seconds(trial, probe)
+        seconds[trial.stages[-1]] += evaluated_images(trial) * probe.evaluation_image_seconds
         seconds["sampling"] += trial.samplings * trial.samples * probe.sample_image_seconds
         seconds["scoring"] += _scoring_seconds(trial, probe, first=trial.fingerprint not in seen)
         seen.add(trial.fingerprint)
@@ -119,15 +122,8 @@ def estimate_cost(trials: Sequence[Trial], probes: Mapping[str, Probe]) -> Cost:
         pixels = trial.model.size**2 * trial.model.channels
         disk += probe.model_bytes + _KEPT_IMAGES * pixels + _RECORD_BYTES
         checkpoint = max(checkpoint, probe.checkpoint_bytes)
-    hours = {f"{name}_hours": value / 3600 for name, value in seconds.items()}
-    return Cost(
-        len(trials), auto_encoders, len(judges), **hours, disk_bytes=disk, checkpoint_bytes=checkpoint
-    )
-
-
-def _prior_seconds(trial: Trial, probe: Probe) -> float:
-    steps = trial.model.prior_stage.steps
-    return steps * probe.prior_step_seconds + evaluated_images(trial) * probe.evaluation_image_seconds
+    hours = {name: value / 3600 for name, value in seconds.items()}
+    return Cost(len(trials), trained, len(judges), hours, disk, checkpoint)
 
 
 def _probes_seconds(trial: Trial, probe: Probe) -> float:
@@ -156,7 +152,7 @@ def _scoring_seconds(trial: Trial, probe: Probe, *, first: bool) -> float:
 def cost_lines(cost: Cost, probes: Mapping[str, Probe], absent: Sequence[str]) -> Iterator[str]:
     """Yield an estimate as text."""
     for probe in probes.values():
-        steps = f"{_short(probe.codes_step_seconds)} in codes, {_short(probe.prior_step_seconds)} in prior"
+        steps = ", ".join(f"{_short(took)} in {stage}" for stage, took in probe.step_seconds.items())
         memory = (
             f"; {probe.peak_memory_bytes / 2**30:.1f} GiB of its memory" if probe.peak_memory_bytes else ""
         )
@@ -165,9 +161,11 @@ def cost_lines(cost: Cost, probes: Mapping[str, Probe], absent: Sequence[str]) -
     if absent:
         yield f"not here, so noise of their shape was used: {', '.join(absent)}"
     judges = f", {cost.probe_sets} pairs of leakage probes" if cost.probe_sets else ""
-    yield f"{cost.trials} trials, {cost.auto_encoders} auto-encoders{judges} to train"
-    for name in STAGES if cost.probe_sets else STAGES[1:]:
-        yield f"  {name:<9}{getattr(cost, f'{name}_hours'):10.2f} h"
+    shared = "".join(f", {count} x stage {stage}" for stage, count in cost.trained.items())
+    yield f"{cost.trials} trials{shared}{judges} to train"
+    for name, hours in cost.stage_hours.items():
+        if cost.probe_sets or name != "probes":
+            yield f"  {name:<9}{hours:10.2f} h"
     device = next(iter(probes.values())).device
     yield f"  in all   {cost.hours:10.2f} h of one {device}, each trial alone on it"
     yield (

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,13 +18,13 @@ from benchmark.cost.estimate import Probe, kind_of
 from benchmark.cost.measure_scoring import finish, measure_leakage, measure_scoring, timed
 from benchmark.data import budget_indices, load_dataset
 from benchmark.errors import UserError
+from benchmark.families.contract import Model
 from benchmark.planning.trial import Trial
 from benchmark.store.environment import processor
 from benchmark.trial.views import Views
-from pcvq2 import PCVQ2, Feed, Session
-from pcvq2.config import PCVQ2Config
 from pcvq2.trainer.randomness import derive_seed
-from pcvq2.trainer.session import Progress
+from pcvq2.trainer.session import Feed, Progress, Session
+from pcvq2.trainer.settings import override
 from strategies.contract.answers import StrategyError
 
 _IMAGES = 96  # used for training, evaluating and scoring; more would not change the cost of a step
@@ -70,14 +71,16 @@ def probe_trial(
         first = str(error).partition(". ")[0]
         raise UserError(
             f"{trial.title}: does not fit into this GPU ({first})",
-            "lower training.codes.batch, or training.prior.micro_batch, which changes no result",
+            f"lower training.{trial.stages[0]}.batch, or training.{trial.stages[-1]}.micro_batch, "
+            "which changes no result",
         ) from error
 
 
 def _measure(trial: Trial, synthetic: bool, images: Tensor, steps: int, progress: Progress) -> Probe:
     device = images.device
-    model = PCVQ2(_shortened(trial, steps), seed=0, device=device)
-    marks: dict[str, list[float]] = {"codes": [], "prior": []}
+    family, last = trial.family, trial.stages[-1]
+    model = family.build(_shortened(trial, steps), seed=0, device=str(device))
+    marks: dict[str, list[float]] = {stage: [] for stage in trial.stages}
 
     def mark(stage: str, step: int, of: int) -> None:
         finish(device)
@@ -87,8 +90,9 @@ def _measure(trial: Trial, synthetic: bool, images: Tensor, steps: int, progress
     views = Views(trial, derive_seed(0, "probe"))
     feed = Feed(views, stages=trial.strategy.augmented_stages)
     model.fit(images, feed, Session(progress=mark), heldout=images)
-    codes, prior = (_step_seconds(marks[stage]) for stage in ("codes", "prior"))
-    evaluation = max(0.0, marks["prior"][-1] - marks["prior"][-2] - prior)  # it comes with the last step
+    took = {stage: _step_seconds(marks[stage]) for stage in trial.stages}
+    ends = marks[last][-2:]
+    evaluation = max(0.0, ends[-1] - ends[0] - took[last])  # it comes with the last step
     progress("sampling", 0, 1)
     count = _drawn(trial, model, device)
     sampling = timed(device, lambda: model.sample(count))
@@ -103,30 +107,25 @@ def _measure(trial: Trial, synthetic: bool, images: Tensor, steps: int, progress
     return Probe(
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
         synthetic=synthetic,
-        codes_step_seconds=codes,
-        prior_step_seconds=prior,
+        step_seconds=took,
         evaluation_image_seconds=evaluation / (2 * len(images)),
         sample_image_seconds=sampling / count,
         likelihood_image_seconds=likelihood / len(images),
         **scored,
         **leakage,
         model_bytes=model_bytes,
-        codes_bytes=_bytes_of(model.vqvae),
-        checkpoint_bytes=2
-        * 4
-        * _bytes_of(model.prior),  # two files of weights, their mean, Adam's two moments
+        shared_bytes={s.name: family.weight_bytes(model, s.name) for s in family.stages if s.shareable},
+        # two files of weights, their mean, Adam's two moments
+        checkpoint_bytes=2 * 4 * family.weight_bytes(model, last),
         peak_memory_bytes=torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None,
     )
 
 
-def _shortened(trial: Trial, steps: int) -> PCVQ2Config:
-    model = trial.model
-    return replace(
-        model,
-        codes_stage=replace(model.codes_stage, steps=steps),
-        prior_stage=replace(model.prior_stage, steps=steps, evaluations=1, observations=1),
-        selection="last",
-    )
+def _shortened(trial: Trial, steps: int) -> Any:
+    model: Any = trial.model
+    for stage in trial.stages:
+        model = override(model, f"{stage}_stage", {"steps": steps, "evaluations": 1, "observations": 1})
+    return replace(model, selection="last")
 
 
 def _images(trial: Trial, synthetic: bool) -> Tensor:
@@ -144,17 +143,16 @@ def _images(trial: Trial, synthetic: bool) -> Tensor:
 
 
 def _step_seconds(marks: Sequence[float]) -> float:
-    """Return the median step of the second half, the last left out: the first ones warm up."""
+    """Return the median step of the second half, the last left out: the first ones warm up.
+
+    0 for a stage that is done in one go.
+    """
     between = [after - before for before, after in itertools.pairwise(marks)][:-1]
-    return statistics.median(between[len(between) // 2 :])
+    return statistics.median(between[len(between) // 2 :] or [0.0])
 
 
-def _drawn(trial: Trial, model: PCVQ2, device: torch.device) -> int:
+def _drawn(trial: Trial, model: Model, device: torch.device) -> int:
     """Return how many samples to time: as many as are drawn together, but few where that takes long."""
     few = min(4, trial.samples)
     together = min(trial.samples, _SAMPLES[device.type])
     return together if timed(device, lambda: model.sample(few)) < _LONG_SECONDS else few
-
-
-def _bytes_of(module: nn.Module) -> int:
-    return sum(tensor.numel() * tensor.element_size() for tensor in module.state_dict().values())

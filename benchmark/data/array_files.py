@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from benchmark.data.decoding import Images, Shape
 from benchmark.data.loaded import Labels, Loaded, as_labels
-from benchmark.data.places import shown_name
+from benchmark.data.places import shown_file
 from benchmark.data.sources import NAME_A_SIZE, enlarged_note, fit_arrays
-from benchmark.data.splits import heldout_kind, kind_of, passed_over
+from benchmark.data.splits import heldout_kind, passed_over, split_kind
 from benchmark.errors import MissingData, UserError
 
 # words of an array's name beside that of its split; Keras, MedMNIST and plain numpy.savez among them
@@ -45,7 +45,7 @@ def read_npz(path: Path, shape: Shape) -> Loaded:
     parts = {kind: _part(arrays, kind) for kind in ("train", "test", "val", "")}
     pool = parts["train"] or parts[""]
     if pool is None:
-        held = ", ".join(map(shown_name, arrays)) or "nothing"
+        held = ", ".join(map(shown_file, arrays)) or "nothing"
         known = "train, x_train, train_images, images, x, data or arr_0 (test, val, ... beside them)"
         raise UserError(f"{path}: holds {held}", f"the images must be named one of {known}")
     held = heldout_kind(kind for kind, part in parts.items() if part)
@@ -84,8 +84,8 @@ def _arrays(path: Path) -> Arrays:
 def _split_of(name: str) -> tuple[str, str]:
     """Return the kind of split an array's name speaks of, and the rest of the name."""
     words = re.split(r"[\W_]+", name.casefold())
-    kinds = [kind_of(word) for word in words if kind_of(word)]
-    return (kinds[0] if len(kinds) == 1 else ""), "_".join(w for w in words if not kind_of(w))
+    kinds = [split_kind(word) for word in words if split_kind(word)]
+    return (kinds[0] if len(kinds) == 1 else ""), "_".join(w for w in words if not split_kind(w))
 
 
 def _part(arrays: Arrays, kind: str) -> _Part | None:
@@ -106,7 +106,7 @@ def _first(arrays: Arrays, kind: str, rests: tuple[str, ...]) -> str:
 
 
 def _images(path: Path, part: _Part, shape: Shape) -> Images:
-    name, images = shown_name(part.name), part.images
+    name, images = shown_file(part.name), part.images
     if images.dtype != np.uint8:
         reach = f", {images.min()} to {images.max()}" if images.size and images.dtype.kind in "biuf" else ""
         raise UserError(f"{path}: '{name}' holds {images.dtype}{reach}", "images must be uint8, 0 to 255")
@@ -129,7 +129,7 @@ def _labels(arrays: Arrays, part: _Part) -> tuple[Labels | None, str]:
     if not part.labels_name:
         return None, ""
     labels, why = as_labels(arrays[part.labels_name], len(part.images))
-    return labels, why and f"'{shown_name(part.labels_name)}' is {why}"
+    return labels, why and f"'{shown_file(part.labels_name)}' is {why}"
 
 
 def _notes(
@@ -139,10 +139,10 @@ def _notes(
     pool, test = parts
     notes = []
     if test is not None:
-        names = shown_name(pool.name), shown_name(test.name)
+        names = shown_file(pool.name), shown_file(test.name)
         notes.append(f"split: {len(pool.images)} in {names[0]}, {len(test.images)} in {names[1]}")
     notes += [f"passed over: labels, {why}" for why in whys if why]
-    left = Counter({f"in {shown_name(n)}": _length(a) for n, a in arrays.items() if n not in used})
+    left = Counter({f"in {shown_file(n)}": _length(a) for n, a in arrays.items() if n not in used})
     return [*notes, passed_over("arrays in no split", left)] if left else notes
 
 

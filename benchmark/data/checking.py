@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from benchmark.data.decoding import Shape, UnusableImage, decode
 from benchmark.data.paths import full_path, kind_at
-from benchmark.data.places import SHOWN, Bad, Folder, Place, Zip, check_any, shown_name
+from benchmark.data.places import SHOWN, Bad, Folder, Place, Zip, check_any, shown_file
 from benchmark.data.sources import reading_notes
 from benchmark.data.splits import split_by_folders
 from benchmark.data.ticking import Tick
@@ -47,7 +47,7 @@ class Findings:
         for note in (*self.split_notes, *reading_notes(self.traits, self.ignored)):
             yield f"  {note}"
         for name, reason in self.bad[:SHOWN]:
-            yield f"  NOT USABLE '{shown_name(name)}': {reason}"
+            yield f"  NOT USABLE '{shown_file(name)}': {reason}"
         if len(self.bad) > SHOWN:
             yield f"  NOT USABLE: and {len(self.bad) - SHOWN} more"
 

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.choosing import HELDOUT_MOST, SPLIT_SEED, held_out, of_classes
+from benchmark.data.choosing import held_out, of_classes
 from benchmark.data.decoding import RESIZERS, Images, Shape
 from benchmark.data.loaded import Labels, Loaded, Rows
-from benchmark.data.names import KNOWN_SOURCES, RECIPES, TORCHVISION, packed_place
-from benchmark.data.packed import fingerprint_of_rows, read_packed
-from benchmark.data.places import Folder, Zip
-from benchmark.data.sources import fit_arrays, read_digits, read_place
-from benchmark.errors import MissingData, UserError, unknown_name
-
-_DEFAULT_SIZE = {"digits": 16}
-_SHAPES_IMAGES, _RECIPE_SIZE = 5000, 256
+from benchmark.data.names import KNOWN_SOURCES, SOURCES
+from benchmark.data.packed import fingerprint_of_rows
+from benchmark.errors import UserError, unknown_name
+from benchmark.own import SOURCE_POINTS, installed_names, is_own
 
 
 @dataclass(frozen=True)
@@ -30,13 +24,14 @@ class DatasetSpec:
     """Name where images come from and how they are brought to one shape."""
 
     name: str
-    source: str  # one of KNOWN_SOURCES (paths absolute)
+    source: str  # one of KNOWN_SOURCES, path.py:Name or a package's (paths absolute)
     size: int | None = None  # pixels; None: the source's own default
     heldout: int | None = None  # images; None: the test/ split, or a fifth of the images up to 500
     channels: int | None = None  # 1 grey, 3 colour; None: as the images are
     resize: str | None = None  # one of RESIZERS; None: lanczos, or what a pack was made with
     classes: tuple[str, ...] | None = None  # keep these only, where the source knows classes
     images: int | None = None  # of the pool, for a source that draws as many as it is asked for
+    source_hash: str = ""  # of code of the user's own, so that an edited file is read again
 
     @property
     def shape(self) -> Shape:
@@ -120,84 +115,20 @@ def _read(spec: DatasetSpec, download: bool) -> Loaded:
     if spec.resize is not None and spec.resize not in RESIZERS:
         raise UserError(*unknown_name(f"dataset '{spec.name}': resize", spec.resize, RESIZERS))
     kind, _, place = spec.source.partition(":")
-    if spec.images is not None and kind != "shapes":
+    source = SOURCES.get(kind)
+    if spec.images is not None and not (source and source.any_number):
         raise UserError(
             f"dataset '{spec.name}': images {spec.images}, but '{spec.source}' holds what it holds",
             "only `shapes` draws any number of images; limit others with `budgets`",
         )
-    read = _NAMED.get(kind) if not place else _PLACED.get(kind)
-    if kind in TORCHVISION and not place:
-        from benchmark.data.named_sets import read_named_set
+    if source is not None and bool(place) == bool(source.place):
+        return source.load_reader()(spec, download)
+    if is_own(spec.source, SOURCE_POINTS):
+        from benchmark.data.own_source import read_own
 
-        return read_named_set(kind, spec.shape, download=download)
-    if kind in RECIPES and not place:
-        read = _read_recipe
-    if read is None:
-        raise UserError(*unknown_name(f"dataset '{spec.name}': source", spec.source, KNOWN_SOURCES))
-    return read(spec)
-
-
-def _read_shapes(spec: DatasetSpec) -> Loaded:
-    """Draw the pool and the held-out images of `shapes` from streams of their own, so they never meet."""
-    from benchmark.data.shapes import KINDS, SIZE, draw_figures, paint
-
-    size = spec.size or SIZE
-    count, held = spec.images or _SHAPES_IMAGES, spec.heldout or HELDOUT_MOST
-    need, most = (
-        (count + held) * (3 * size**2 + 200),
-        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-    )
-    if need > most:
-        raise UserError(
-            f"dataset '{spec.name}': {count + held:,} images take {need / 2**30:,.0f} GiB of memory",
-            f"this machine has {most / 2**30:,.0f}; draw fewer `images`, or smaller ones",
-        )
-    pool = draw_figures(count, seed=SPLIT_SEED)
-    test = draw_figures(held, seed=SPLIT_SEED + 1)
-    shape = Shape(size, spec.channels)
-    painted = [fit_arrays(paint(figures, size=size), shape) for figures in (pool, test)]
-    return Loaded(painted[0], painted[1], pool.kind, test.kind, class_names=KINDS)
-
-
-def _read_digits(spec: DatasetSpec) -> Loaded:
-    return read_digits(spec.size or _DEFAULT_SIZE["digits"])
-
-
-def _read_recipe(spec: DatasetSpec) -> Loaded:
-    size = spec.size or _RECIPE_SIZE
-    folder = packed_place(spec.source, size)
-    if not (folder / "pack.json").is_file():
-        raise MissingData(
-            f"dataset '{spec.name}': '{spec.source}' is not prepared, {folder} is no pack",
-            f"bench data prepare {spec.source} --source PATH --size {size} (BENCH_DATA names another folder)",
-        )
-    return read_packed(folder, spec.shape)
-
-
-def _read_npz(spec: DatasetSpec) -> Loaded:
-    from benchmark.data.array_files import read_npz
-
-    return read_npz(Path(_place(spec)), spec.shape)
-
-
-def _read_hugging_face(spec: DatasetSpec) -> Loaded:
-    from benchmark.data.hugging_face import read_hugging_face
-
-    return read_hugging_face(_place(spec), spec.shape)
-
-
-def _place(spec: DatasetSpec) -> str:
-    return spec.source.partition(":")[2]
-
-
-_NAMED: dict[str, Callable[[DatasetSpec], Loaded]] = {"digits": _read_digits, "shapes": _read_shapes}
-_PLACED: dict[str, Callable[[DatasetSpec], Loaded]] = {
-    "folder": lambda spec: read_place(Folder(Path(_place(spec))), spec.shape),
-    "zip": lambda spec: read_place(Zip(Path(_place(spec))), spec.shape),
-    "npz": _read_npz,
-    "packed": lambda spec: read_packed(Path(_place(spec)), spec.shape),
-    "hf": _read_hugging_face,
-}
+        return read_own(spec)
+    known = [*KNOWN_SOURCES, *installed_names(SOURCE_POINTS)]
+    raise UserError(*unknown_name(f"dataset '{spec.name}': source", spec.source, known))
 
 
 def budget_indices(dataset: Dataset, budget: int, order_seed: int) -> NDArray[np.int64]:

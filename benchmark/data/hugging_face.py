@@ -13,7 +13,7 @@ import numpy as np
 from benchmark.data.decoding import Shape, UnusableImage
 from benchmark.data.loaded import Labels, Loaded, as_labels
 from benchmark.data.sources import read_place
-from benchmark.data.splits import Split, heldout_kind, kind_of, passed_over, whole
+from benchmark.data.splits import Split, heldout_kind, passed_over, split_kind, whole
 from benchmark.errors import UserError
 
 _INSTALL = "pip install 'phased-augmentation-bench[hf]'"
@@ -34,7 +34,7 @@ def read_hugging_face(name: str, shape: Shape) -> Loaded:
             f"hf:{name}: cannot be loaded ({type(error).__name__}: {first})",
             "hf:NAME is a data set of the Hugging Face Hub, hf:./PATH a folder of images or parquet files",
         ) from error
-    kinds = {str(split): kind_of(str(split)) for split in splits}
+    kinds = {str(split): split_kind(str(split)) for split in splits}
     held = heldout_kind(kinds.values())
     pool = [split for split, kind in kinds.items() if kind == "train"]
     if not pool:

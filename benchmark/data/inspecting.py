@@ -9,12 +9,15 @@ from benchmark.data.dataset import Dataset, DatasetSpec, load_dataset
 from benchmark.data.decoding import ENLARGED
 from benchmark.data.duplicates import find_duplicates
 from benchmark.data.loaded import Rows
-from benchmark.data.names import NAMED_SOURCES, PLACES
+from benchmark.data.names import NAMED_SOURCES, SOURCES
+from benchmark.data.own_source import hash_of_source, own_full
 from benchmark.data.packed import about_pack, names_of
 from benchmark.data.packing import has_changed, verify
-from benchmark.data.paths import full_path, is_there, kind_at, name_at
+from benchmark.data.paths import full_path, images_name, is_there, kind_at
 from benchmark.data.ticking import Tick
 from benchmark.errors import UserError
+from strategies.contract.plugin import shown_name as plugin_name
+from strategies.contract.plugin import split_name
 
 _MIXED_SIZE = 64  # pixels, for comparing images of many sizes, or of too many pixels
 _LARGEST_BYTES = 2**30
@@ -23,23 +26,25 @@ _LARGEST_BYTES = 2**30
 def named_source(text: str) -> tuple[str, str]:
     """Return a name and the source a suite would write for a source or a path. Raises UserError."""
     kind, colon, place = text.partition(":")
-    if colon and kind in {known.partition(":")[0] for known in PLACES}:
+    if split_name(text) is not None:
+        return plugin_name(text), own_full(text)
+    if colon and kind in SOURCES and SOURCES[kind].place:
         if not place:
             raise UserError(f"'{text}' names no place", f"e.g. {kind}:PATH")
         if kind == "hf" and not is_there(place):
             return place.rpartition("/")[2], text
         path = full_path(place)
-        return name_at(path), f"{kind}:{path}"
+        return images_name(path), f"{kind}:{path}"
     if text in NAMED_SOURCES or not is_there(text):
         return text, text
     path = full_path(text)
-    return name_at(path), f"{kind_at(path)}:{path}"
+    return images_name(path), f"{kind_at(path)}:{path}"
 
 
 def load_named(source: str, size: int | None, heldout: int | None) -> Dataset:
     """Load a source as a suite names it, or a path. Raises UserError."""
     name, full = named_source(source)
-    return load_dataset(DatasetSpec(name, full, size=size, heldout=heldout))
+    return load_dataset(DatasetSpec(name, full, size=size, heldout=heldout, source_hash=hash_of_source(full)))
 
 
 def inspect(source: str, size: int | None, heldout: int | None, tick: Tick) -> tuple[list[str], bool]:

@@ -1,14 +1,21 @@
-"""The sources that need no path, and where what is downloaded or packed lies (no numpy, no torch)."""
+"""Every source a suite may name, and where what is downloaded or packed lies (no numpy, no torch)."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from benchmark.errors import UserError
+
+if TYPE_CHECKING:
+    from benchmark.data.dataset import DatasetSpec
+    from benchmark.data.loaded import Loaded
 
 
 @dataclass(frozen=True)
@@ -38,23 +45,87 @@ TORCHVISION: dict[str, TorchvisionSet] = {
     "svhn": _by_split("SVHN", "73,257 + 26,032 house numbers, 32x32", (32, 3)),
     "stl10": _by_split("STL10", "5,000 + 8,000 photographs of 10 classes, 96x96", (96, 3)),
 }
-EMBEDDED = {
-    "digits": "1,797 real handwritten digits of scikit-learn, 8x8 grey, enlarged to `size` (16)",
-    "shapes": "procedural colour figures of a known distribution, any `size` (32), any number of `images`",
+Kind = Literal["embedded", "downloaded", "packed", "place"]
+_READERS = "benchmark.data.readers"
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Describe where images come from.
+
+    reader: the function of benchmark.data.readers that reads it, given (DatasetSpec, download) -> Loaded.
+    shape: side and channels of its images, where these are known before they are read.
+    place: what a suite writes behind a colon; "" where the name alone is the source.
+    any_number: whether it draws as many images as it is asked for.
+    """
+
+    about: str
+    reader: str
+    kind: Kind
+    shape: tuple[int, int] | None = None
+    place: str = ""
+    any_number: bool = False
+
+    def written(self, name: str) -> str:
+        """Return how a suite names it."""
+        return f"{name}:{self.place}" if self.place else name
+
+    def load_reader(self) -> Callable[[DatasetSpec, bool], Loaded]:
+        """Return its reader; importing that imports NumPy."""
+        reader: Callable[[DatasetSpec, bool], Loaded] = getattr(import_module(_READERS), self.reader)
+        return reader
+
+
+SOURCES: dict[str, ImageSource] = {
+    "digits": ImageSource(
+        "1,797 real handwritten digits of scikit-learn, 8x8 grey, enlarged to `size` (16)",
+        "read_embedded_digits",
+        "embedded",
+        (16, 1),
+    ),
+    "shapes": ImageSource(
+        "procedural colour figures of a known distribution, any `size` (32), any number of `images`",
+        "read_shapes",
+        "embedded",
+        (32, 3),
+        any_number=True,
+    ),
+    **{
+        name: ImageSource(known.about, "read_torchvision", "downloaded", known.shape)
+        for name, known in TORCHVISION.items()
+    },
+    "ffhq": ImageSource(
+        "70,000 faces, 1024x1024 (or 256x256); the last 10,000 are held out", "read_recipe", "packed"
+    ),
+    "afhqv2-cat": ImageSource("5,065 + 493 cat faces, 512x512", "read_recipe", "packed"),
+    "folder": ImageSource(
+        "every image below a folder; train/ and test/ (or val/) inside are respected",
+        "read_folder",
+        "place",
+        place="PATH",
+    ),
+    "zip": ImageSource("the same in a zip archive, which is not unpacked", "read_zip", "place", place="PATH"),
+    "npz": ImageSource(
+        "arrays of a NumPy archive, or one .npy: uint8 (N, H, W) or (N, H, W, C)",
+        "read_arrays",
+        "place",
+        place="PATH",
+    ),
+    "packed": ImageSource("what `bench data prepare` wrote", "read_pack", "place", place="PATH"),
+    "hf": ImageSource(
+        "a Hugging Face data set by name or local path (pip install 'phased-augmentation-bench[hf]')",
+        "read_hub",
+        "place",
+        place="NAME",
+    ),
 }
-RECIPES = {
-    "ffhq": "70,000 faces, 1024x1024 (or 256x256); the last 10,000 are held out",
-    "afhqv2-cat": "5,065 + 493 cat faces, 512x512",
-}
-PLACES = {
-    "folder:PATH": "every image below a folder; train/ and test/ (or val/) inside are respected",
-    "zip:PATH": "the same in a zip archive, which is not unpacked",
-    "npz:PATH": "arrays of a NumPy archive, or one .npy: uint8 (N, H, W) or (N, H, W, C)",
-    "packed:PATH": "what `bench data prepare` wrote",
-    "hf:NAME": "a Hugging Face data set by name or local path (pip install 'phased-augmentation-bench[hf]')",
-}
-NAMED_SOURCES = (*EMBEDDED, *TORCHVISION, *RECIPES)
-KNOWN_SOURCES = (*NAMED_SOURCES, *PLACES)
+NAMED_SOURCES = tuple(name for name, source in SOURCES.items() if not source.place)
+KNOWN_SOURCES = tuple(source.written(name) for name, source in SOURCES.items())
+
+
+def named(kind: Kind) -> dict[str, ImageSource]:
+    """Return the sources of a kind by name."""
+    return {name: source for name, source in SOURCES.items() if source.kind == kind}
 
 
 def data_root() -> Path:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from benchmark.cores import usable_cores
 from benchmark.data.decoding import Shape
 from benchmark.data.packed import FORMAT, about_pack, read_packed, shape_of
-from benchmark.data.packing_blocks import HASH_BYTES, Block, all_stamps, read_journal, work
+from benchmark.data.packing_blocks import HASH_BYTES, PackBlock, all_stamps, read_journal, work
 from benchmark.data.places import Bad, Place, check_any, refusal
 from benchmark.data.sources import reading_notes
 from benchmark.data.splits import Decide, Split, split_by_folders
@@ -77,7 +77,7 @@ class _Packing:
     target: Path
     shape: Shape
     key: str
-    blocks: list[Block]
+    blocks: list[PackBlock]
 
     @property
     def bad(self) -> list[Bad]:

@@ -23,7 +23,7 @@ HASH_BYTES = 16
 
 
 @dataclass
-class Block:
+class PackBlock:
     """What became of some rows."""
 
     start: int
@@ -51,9 +51,9 @@ def all_stamps(place: Place) -> Iterator[str]:
         yield stamps_of(place, start, start + _BLOCK)
 
 
-def read_journal(journal: Path, key: str, place: Place) -> dict[int, Block]:
+def read_journal(journal: Path, key: str, place: Place) -> dict[int, PackBlock]:
     """Return the blocks done by an earlier call with the same images and shape; begin anew otherwise."""
-    done: dict[int, Block] = {}
+    done: dict[int, PackBlock] = {}
     lines = journal.read_text(encoding="utf-8").splitlines() if journal.is_file() else []
     pixels = journal.with_name("images.u8")
     if not lines or lines[0] != json.dumps(key) or not pixels.is_file():
@@ -65,7 +65,7 @@ def read_journal(journal: Path, key: str, place: Place) -> dict[int, Block]:
         with contextlib.suppress(ValueError, TypeError, KeyError):
             values = json.loads(line)
             bad, traits = [tuple(one) for one in values["bad"]], Counter(values["traits"])
-            done[values["start"]] = Block(**{**values, "bad": bad, "traits": traits})
+            done[values["start"]] = PackBlock(**{**values, "bad": bad, "traits": traits})
     if not journal.read_bytes().endswith(b"\n"):
         with journal.open("a", encoding="utf-8") as stream:
             stream.write("\n")
@@ -76,7 +76,9 @@ def read_journal(journal: Path, key: str, place: Place) -> dict[int, Block]:
     }
 
 
-def work(place: Place, target: Path, shape: Shape, done: dict[int, Block], processes: int) -> Iterator[Block]:
+def work(
+    place: Place, target: Path, shape: Shape, done: dict[int, PackBlock], processes: int
+) -> Iterator[PackBlock]:
     """Yield the blocks that are left, as they are finished."""
     starts = [start for start in starts_of(place) if start not in done]
     if not starts:
@@ -106,11 +108,11 @@ def _begin(place: Place, pixels: str, shape: Shape) -> None:
     _mine = place, os.open(pixels, os.O_WRONLY), shape
 
 
-def _pack_block(start: int) -> Block:
+def _pack_block(start: int) -> PackBlock:
     """Decode some images and write their rows; runs in a worker process."""
     place, file, shape = _mine
     stop = min(start + _BLOCK, len(place.names))
-    block = Block(start, stop, stamps_of(place, start, stop))  # before they are read
+    block = PackBlock(start, stop, stamps_of(place, start, stop))  # before they are read
     channels = shape.channels or 3
     for row in range(start, block.stop):
         name = place.names[row]

@@ -37,7 +37,7 @@ def kind_at(path: Path) -> str:
     return "npz" if path.suffix.lower() in _OF_ARRAYS or _holds_arrays_only(path) else "zip"
 
 
-def name_at(path: Path) -> str:
+def images_name(path: Path) -> str:
     """Return a name for the images at a path: a folder's whole name, a file's without its ending."""
     path = full_path(str(path))
     name = path.name if os.path.isdir(path) else place_name(path)

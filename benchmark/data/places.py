@@ -121,7 +121,7 @@ class Zip:
             parts = PurePosixPath(name.replace("\\", "/"))
             if parts.is_absolute() or ".." in parts.parts:
                 raise UserError(
-                    f"{path}: the entry '{shown_name(name)}' points outside the archive",
+                    f"{path}: the entry '{shown_file(name)}' points outside the archive",
                     "refused: names must be relative, without '..'",
                 )
             kind = "entries that stand twice" if name in names else _ignored_kind(str(parts))
@@ -173,14 +173,14 @@ def refusal(label: str, bad: Sequence[Bad], total: int) -> UserError:
     hint = "repair or remove them; nothing was trained (bench data check PLACE lists all kinds)"
     if len(bad) == 1:
         name, reason = bad[0]
-        return UserError(f"{label}: '{shown_name(name)}' is not a readable image ({reason})", hint)
-    lines = [f"  '{shown_name(name)}' is not a readable image ({reason})" for name, reason in bad[:SHOWN]]
+        return UserError(f"{label}: '{shown_file(name)}' is not a readable image ({reason})", hint)
+    lines = [f"  '{shown_file(name)}' is not a readable image ({reason})" for name, reason in bad[:SHOWN]]
     if len(bad) > SHOWN:
         lines.append(f"  ... and {len(bad) - SHOWN} more")
     return UserError("\n".join([f"{label}: {len(bad)} of {total} files cannot be used", *lines]), hint)
 
 
-def shown_name(name: str) -> str:
+def shown_file(name: str) -> str:
     """Write a file's name so that any terminal and any encoding can show it on one line."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -192,7 +192,7 @@ def _ignored_kind(name: str) -> str:
         return "hidden files"
     if path.suffix.lower() in SUFFIXES:
         return ""
-    return f"{shown_name(path.suffix.lower())} files" if path.suffix else "files without a suffix"
+    return f"{shown_file(path.suffix.lower())} files" if path.suffix else "files without a suffix"
 
 
 def _identity(path: str | Path) -> tuple[int, int]:

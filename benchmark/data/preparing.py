@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.data.decoding import RESIZERS, Shape
-from benchmark.data.names import EMBEDDED, PLACES, RECIPES, TORCHVISION, data_root, packed_place
-from benchmark.data.paths import name_at
+from benchmark.data.names import TORCHVISION, data_root, named, packed_place
+from benchmark.data.paths import images_name
 from benchmark.data.ticking import Tick
 from benchmark.errors import UserError, unknown_name
+from benchmark.own import SOURCE_POINTS, installed_names
 
 if TYPE_CHECKING:
     from benchmark.data.places import Place
@@ -77,22 +78,31 @@ def _check_shape(shape: Shape) -> None:
 def _own_name(place: Place) -> str:
     """Return a name that no other folder or zip shares, whatever it is called."""
     label = place.label.encode("utf-8", "surrogateescape")
-    return f"{name_at(Path(place.label))}-{hashlib.sha256(label).hexdigest()[:8]}"
+    return f"{images_name(Path(place.label))}-{hashlib.sha256(label).hexdigest()[:8]}"
 
 
 def source_rows() -> list[tuple[str, str, str]]:
     """Return the rows of `bench data list`: source, what it is, whether it is here."""
     root = data_root()
     rows = [("source", "what it is", "here")]
-    rows += [(name, about, "embedded") for name, about in EMBEDDED.items()]
-    for name, known in TORCHVISION.items():
+    rows += [(name, known.about, "embedded") for name, known in named("embedded").items()]
+    for name, known in named("downloaded").items():
         folder = root / "torchvision"
         traces = {"CIFAR10": "cifar-10*", "CIFAR100": "cifar-100*", "SVHN": "*_32x32.mat", "STL10": "stl10*"}
-        found = any(folder.glob(traces.get(known.class_name, f"{known.class_name}*")))
+        class_name = TORCHVISION[name].class_name
+        found = any(folder.glob(traces.get(class_name, f"{class_name}*")))
         found = found or any(folder.glob(f"{name}*"))
         rows.append((name, known.about, str(folder) if found else "downloaded at first use"))
-    for name, about in RECIPES.items():
+    for name, known in named("packed").items():
         found_packs = (path.parent.name for path in root.glob(f"{name}-*/pack.json"))
         packed = sorted(pack for pack in found_packs if pack.removeprefix(f"{name}-").isdigit())
-        rows.append((name, about, ", ".join(packed) or f"bench data prepare {name} --source PATH"))
-    return rows + [(name, about, "") for name, about in PLACES.items()]
+        rows.append((name, known.about, ", ".join(packed) or f"bench data prepare {name} --source PATH"))
+    rows += [(known.written(name), known.about, "") for name, known in named("place").items()]
+    return [*rows, *_own_rows()]
+
+
+def _own_rows() -> list[tuple[str, str, str]]:
+    """Return how the user's own are named, and what packages bring."""
+    about = "what a function of your own returns: uint8 arrays (bench new source NAME)"
+    brought = [(name, "of an installed package", "installed") for name in installed_names(SOURCE_POINTS)]
+    return [("./FILE.py:NAME", about, ""), *brought]

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from benchmark.data.places import Place
-from benchmark.data.splits import Decide, Split, kind_of, split_by_folders
+from benchmark.data.splits import Decide, Split, split_by_folders, split_kind
 from benchmark.errors import UserError
 
 
@@ -45,7 +45,7 @@ def _last_seventh(names: Sequence[str]) -> Split:
 
 
 def _is_cat(path: PurePosixPath) -> bool:
-    return path.parent.name == "cat" and bool(kind_of(path.parent.parent.name))
+    return path.parent.name == "cat" and bool(split_kind(path.parent.parent.name))
 
 
 RECIPES: dict[str, Recipe] = {

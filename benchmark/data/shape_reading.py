@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.decoding import Images
-from benchmark.data.shapes import KINDS, LAWS, SIZE, Floats, coverage, hue_of
+from benchmark.data.shapes import KINDS, LAWS, SIZE, Floats, hue_of, pixel_coverage
 
 _TOLERANCE = {"x": 0.5, "y": 0.5, "angle": 4.0, "scale": 0.3, "hue": 8.0}  # well above the reading's error
 _STEPS = np.array([0.05, 0.05, 0.5, 0.05], dtype=np.float32)  # of the numerical derivative
@@ -70,7 +70,7 @@ def _read_batch(images: Images) -> tuple[NDArray[np.int64] | Floats, ...]:
     seen = _figure_share(pixels - ground)
     kind, hand, geometry = _best_candidate(seen, size)
     geometry = _refine(seen, kind, hand, geometry, size)
-    covered = coverage(kind, hand, *geometry.T, size=size)
+    covered = pixel_coverage(kind, hand, *geometry.T, size=size)
     weight = np.maximum((covered**2).sum((1, 2)), 1e-6)[:, None]
     colour = ((pixels - ground) * covered[..., None]).sum((1, 2)) / weight
     left = pixels - ground - covered[..., None] * colour[:, None, None, :]
@@ -117,7 +117,7 @@ def _best_candidate(seen: Floats, size: int) -> tuple[NDArray[np.int64], Floats,
         for h in (1.0, -1.0):
             model = np.array([0, 0, 0, 6.0], dtype=np.float32)  # upright, in the middle, 6 px
             kinds, hands = np.full(count, k), np.full(count, h, dtype=np.float32)
-            drawn = coverage(kinds[:1], hands[:1], *model[:, None], size=128)
+            drawn = pixel_coverage(kinds[:1], hands[:1], *model[:, None], size=128)
             (home,), (lean,), (width,) = _moments(drawn)
             for half_turn in (0.0, 180.0):
                 angle = axis - lean + half_turn
@@ -127,7 +127,7 @@ def _best_candidate(seen: Floats, size: int) -> tuple[NDArray[np.int64], Floats,
                 offset = np.stack([cos * home[0] - sin * home[1], sin * home[0] + cos * home[1]], 1)
                 place = centre - offset * (spread / width)[:, None]
                 trial = np.stack([place[:, 0], place[:, 1], angle, scale], 1).astype(np.float32)
-                painted = coverage(kinds, hands, *trial.T, size=size)
+                painted = pixel_coverage(kinds, hands, *trial.T, size=size)
                 error = ((painted - seen) ** 2).sum((1, 2))
                 better = error < best
                 best[better], kind[better], hand[better] = error[better], k, h
@@ -139,7 +139,7 @@ def _refine(seen: Floats, kind: NDArray[np.int64], hand: Floats, geometry: Float
     """Move x, y, angle and scale to the least squares by Gauss-Newton steps; a step must improve."""
 
     def missed(values: Floats) -> Floats:
-        return (coverage(kind, hand, *values.T, size=size) - seen).reshape(len(seen), -1)
+        return (pixel_coverage(kind, hand, *values.T, size=size) - seen).reshape(len(seen), -1)
 
     current = missed(geometry)
     for _ in range(_REFINEMENTS):

@@ -83,14 +83,14 @@ def paint(figures: Figures, *, size: int = SIZE, batch: int = 500) -> Images:
     for start in range(0, len(figures), batch):
         part = slice(start, start + batch)
         geometry = [v[name][part] for name in ("x", "y", "angle", "scale")]
-        covered = coverage(figures.kind[part], figures.hand[part], *geometry, size=size)[..., None]
+        covered = pixel_coverage(figures.kind[part], figures.hand[part], *geometry, size=size)[..., None]
         ground = v["ground"][part, None, None, None]
         pixels = ground + covered * (colours[part, None, None, :] - ground)
         images[part] = np.rint(255 * pixels)
     return images
 
 
-def coverage(
+def pixel_coverage(
     kind: NDArray[np.int64],
     hand: Floats,
     x: Floats,

@@ -16,7 +16,7 @@ _COLUMNS, _ROWS, _GAP, _TITLE = 12, 5, 2, 18
 _LEAST_SIDE = 48  # small images are enlarged, by whole factors
 
 
-def contact_sheet(dataset: Dataset) -> bytes:
+def dataset_sheet(dataset: Dataset) -> bytes:
     """Return a PNG: evenly spaced images of the pool, then of the held-out split."""
     parts = [
         (f"{dataset.name}: training pool, {len(dataset.train)} images", dataset.train),
@@ -37,7 +37,7 @@ def _font(title: str) -> ImageFont.FreeTypeFont | None:
     """Return a font for a title that Pillow's own cannot write; None: it can."""
     if title.isascii():
         return None
-    from benchmark.report.figures.fonts import font_file_for, glyphs_remark
+    from benchmark.fonts import font_file_for, glyphs_remark
 
     remark = glyphs_remark([title])
     if remark is not None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from benchmark.data.decoding import Images, Shape, UnusableImage, decode, enlarged_to, fit
 from benchmark.data.loaded import Loaded
-from benchmark.data.places import SHOWN, Bad, Place, check_any, refusal, shown_name
+from benchmark.data.places import SHOWN, Bad, Place, check_any, refusal, shown_file
 from benchmark.data.splits import Decide, split_by_folders
 from benchmark.errors import UserError
 
@@ -99,7 +99,7 @@ def check_one_size(label: str, sizes: dict[tuple[int, int], list[str]]) -> None:
     others = [(name, size) for size, names in sizes.items() if size != usual for name in names]
     hint = NAME_A_SIZE
     if others:
-        listed = ", ".join(f"'{shown_name(name)}' is {w}x{h}" for name, (w, h) in others[:SHOWN])
+        listed = ", ".join(f"'{shown_file(name)}' is {w}x{h}" for name, (w, h) in others[:SHOWN])
         more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
         most = f"{len(sizes[usual])} are {usual[0]}x{usual[1]}"
         raise UserError(f"{label}: images differ in size: {most}, {listed}{more}", hint)

@@ -65,7 +65,7 @@ class Split:
 Decide = Callable[[Sequence[str]], Split]  # names of images -> their split
 
 
-def kind_of(word: str) -> str:
+def split_kind(word: str) -> str:
     """Return 'train', 'test' or 'val' for a name of a split, '' for any other word."""
     return _KINDS.get(word.casefold(), "")
 
@@ -86,7 +86,7 @@ def split_by_folders(names: Sequence[str]) -> Split:
     folders = [PurePosixPath(name.replace("\\", "/")).parts[:-1] for name in names]
     tree = _Tree(folders)
     words = [tree.word(parts) for parts in folders]
-    kinds = {kind_of(word) for word in words}
+    kinds = {split_kind(word) for word in words}
     held = heldout_kind(kinds)
     if "train" not in kinds or not held:
         return whole(len(names), (*tree.notes(), *_without_split(tree, words)))
@@ -94,7 +94,7 @@ def split_by_folders(names: Sequence[str]) -> Split:
     rows: dict[str, list[int]] = {"pool": [], "heldout": [], "neither": []}
     shown: dict[str, Counter[str]] = {side: Counter() for side in rows}
     for row, (parts, word) in enumerate(zip(folders, words, strict=True)):
-        side = sides.get(kind_of(word), "neither")
+        side = sides.get(split_kind(word), "neither")
         rows[side].append(row)
         shown[side][f"under {word or parts[0]}/" if word or parts else "beside the folders"] += 1
     notes = [*tree.notes(), f"split: {_counted(shown['pool'])}, {_counted(shown['heldout'])}"]
@@ -126,7 +126,7 @@ class _Tree:
         named = [
             depth
             for depth, part in enumerate(parts)
-            if kind_of(part) and parts[:depth] not in self._of_classes
+            if split_kind(part) and parts[:depth] not in self._of_classes
         ]
         if not named:
             return ""
@@ -141,18 +141,18 @@ class _Tree:
     def notes(self) -> tuple[str, ...]:
         """Say which folders bear names of splits and are none."""
         return tuple(
-            f"{_listed([c for c in self.children[parent] if kind_of(c)])} stand among "
+            f"{_listed([c for c in self.children[parent] if split_kind(c)])} stand among "
             f"{_listed(list(self.others(parent)))}: taken for classes, not for splits"
             for parent in self._of_classes
         )
 
     def _has_both(self, parent: Path) -> bool:
-        kinds = {kind_of(child) for child in self.children[parent]}
+        kinds = {split_kind(child) for child in self.children[parent]}
         return "train" in kinds and bool(heldout_kind(kinds))
 
     def _are_classes(self, parent: Path) -> bool:
         others = self.others(parent)
-        inside = sum(count for child, count in self.children[parent].items() if kind_of(child))
+        inside = sum(count for child, count in self.children[parent].items() if split_kind(child))
         return len(others) >= 2 and others.total() >= inside
 
 
@@ -161,11 +161,11 @@ def _without_split(tree: _Tree, words: Sequence[str]) -> tuple[str, ...]:
     present = Counter(word for word in words if word)
     if not present:
         return ()
-    if "train" not in map(kind_of, present):
+    if "train" not in map(split_kind, present):
         return (f"no split: {_counted(_under(present))}, and no train/: a part of all images is held out",)
     beside: Counter[str] = Counter()
     for parent, children in tree.children.items():
-        if any(kind_of(child) == "train" for child in children):
+        if any(split_kind(child) == "train" for child in children):
             beside += tree.others(parent)
     if not beside:
         return ()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.families.contract import Family, Model, stage_config, stage_names
+from benchmark.families.contract import Family, Model, broken_declaration, stage_config, stage_names
 from pcvq2.trainer.session import Feed, Session
 
 _STEPS, _BATCH = 6, 8
@@ -33,15 +34,17 @@ class _Stopped(Exception):
 def check_family(family: Family, *, size: int = 16, channels: tuple[int, ...] = (1, 3)) -> None:
     """Run the battery on small models of a family. Raises FamilyError naming the rule broken.
 
-    Likelihood: terms add up to the total; where an image of one pixel can be described, probabilities of its
-    256 levels sum to at most one. Training: same seed, same model; an identity view is no view; held-out
-    images decide nothing; stopped and resumed ends in the same bits; progress reaches the end of every stage
-    in order. Samples: right shape and type, same seed same sample. Saved and loaded is the same model. The
-    global generators of torch, NumPy and Python are left alone.
+    Declarations: names, parts, stages and a hashable configuration. Likelihood: terms add up to the total;
+    where an image of one pixel can be described, probabilities of its 256 levels sum to at most one.
+    Training: same seed, same model; an identity view is no view; held-out images decide nothing; stopped and
+    resumed ends in the same bits; progress reaches the end of every stage in order. Samples: right shape and
+    type, same seed same sample. Saved and loaded is the same model. The global generators of torch, NumPy and
+    Python are left alone.
     """
     for count in channels:
         battery = _Battery(family, _shortened(family, family.presets[0], size, count))
         with _generators_untouched(family):
+            battery.declared()
             battery.likelihood()
             battery.training()
             battery.resuming()
@@ -50,12 +53,26 @@ def check_family(family: Family, *, size: int = 16, channels: tuple[int, ...] = 
     _check_normalised(family)
 
 
+def check_quickly(family: Family, config: Any) -> None:
+    """Run the cheap part of the battery on one configuration: two steps of every stage, then all it is asked.
+
+    Raises FamilyError naming the rule broken, and whatever the family raises.
+    """
+    battery = _Battery(family, _with_steps(family, config, steps=2, batch=4))
+    with _generators_untouched(family):
+        battery.declared()
+        battery.likelihood()
+        battery.samples()
+
+
 def _shortened(family: Family, preset: str, size: int, channels: int) -> Any:
     config: Any = family.preset(preset, size=size, channels=channels)
+    return _with_steps(family, config, steps=_STEPS, batch=_BATCH)
+
+
+def _with_steps(family: Family, config: Any, *, steps: int, batch: int) -> Any:
     for stage in stage_names(family):
-        short = replace(
-            stage_config(config, stage), steps=_STEPS, batch=_BATCH, evaluations=2, observations=2
-        )
+        short = replace(stage_config(config, stage), steps=steps, batch=batch, evaluations=2, observations=2)
         config = replace(config, **{f"{stage}_stage": short})
     return config
 
@@ -86,6 +103,18 @@ class _Battery:
 
     def bits(self, model: Model) -> Tensor:
         return model.bits_per_dim(_pictures(self.config)[16:]).total
+
+    def declared(self) -> None:
+        rule = broken_declaration(self.family)
+        self.require(not rule, rule)
+        whole = all(is_dataclass(getattr(self.config, part, None)) for part in self.family.parts)
+        self.require(whole, "the configuration has a dataclass for each of its parts")
+        self.require(isinstance(hash(self.config), int), "a configuration is a frozen dataclass")
+        told = self.config.to_dict()
+        self.require(json.loads(json.dumps(told)).keys() == told.keys(), "to_dict returns JSON values")
+        for stage in stage_names(self.family):
+            work = self.family.step_work(self.config, stage)
+            self.require(work > 0, "the work of a step is above 0")
 
     def likelihood(self) -> None:
         ledger = self.fitted().bits_per_dim(_pictures(self.config)[16:])
@@ -135,7 +164,9 @@ class _Battery:
 
     def samples(self) -> None:
         model = self.fitted()
-        drawn = model.sample(5, seed=1)
+        heard: list[int] = []
+        drawn = model.sample(5, seed=1, progress=lambda done, of: heard.append(done))
+        self.require(heard[-1:] == [5], "sample tells its progress, to the last image")
         shape = (5, self.config.channels, self.config.size, self.config.size)
         got = f"{drawn.dtype} {tuple(drawn.shape)}"
         self.require(

@@ -6,7 +6,7 @@ A model is trained by `fit`, judged by `bits_per_dim`, and drawn from by `sample
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
@@ -49,6 +49,8 @@ class ModelConfig(Protocol):
 
     def to_dict(self) -> dict[str, Any]: ...
 
+    def __hash__(self) -> int: ...
+
 
 class Ledger(Protocol):
     """Hold the terms of a bound on -log2 p(x), in bits per dimension, per image (N,)."""
@@ -85,8 +87,18 @@ class Model(Protocol):
         """Return a bound on -log2 p(x) of clean images, per image."""
         ...
 
-    def sample(self, n: int, *, seed: int = 0, temperature: float = 1.0) -> Tensor:
-        """Draw n images; equal (n, seed) means equal noise, whatever the weights."""
+    def sample(
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        temperature: float = 1.0,
+        progress: Callable[[int, int], None] = lambda done, of: None,
+    ) -> Tensor:
+        """Draw n images; equal (n, seed) means equal noise, whatever the weights.
+
+        `progress` hears how many of them are drawn, again and again: silence counts as hanging.
+        """
         ...
 
     def reconstruct(self, images: Tensor) -> Tensor | None:
@@ -118,6 +130,9 @@ class Family:
     dropout: ClassVar[str | None] = None
     """The part whose field `dropout` `bench tune` searches for a strategy that does not augment."""
 
+    task: ClassVar[str] = "density"
+    """What is asked of its models: a name in benchmark/tasks."""
+
     reference: ClassVar[bool] = False
     """Whether it only serves as a reference: nobody would draw images with it."""
 
@@ -145,6 +160,14 @@ class Family:
         """Estimate the multiplications of a step of a stage, forward: progress weighs stages by it."""
         raise NotImplementedError(f"{type(self).__name__} must define step_work(config, stage)")
 
+    def decides(self, config: Any, stage: str) -> Hashable:
+        """Return what of a configuration decides a shareable stage: trials with equal ones share it."""
+        return config
+
+    def weight_bytes(self, model: Any, stage: str) -> int:
+        """Return what the weights of a stage take: `bench run --probe` counts the disk with it."""
+        return 4 * int(model.parameters_count)
+
     def diagnostics(self, model: Any, heldout: Tensor) -> dict[str, Any]:
         """Return what a record says of a trained model beside its likelihood, by key."""
         return {}
@@ -159,3 +182,24 @@ def stage_config(config: Any, stage: str) -> StageConfig:
 def stage_names(family: Family) -> Sequence[str]:
     """Return the names of a family's stages, in order."""
     return [stage.name for stage in family.stages]
+
+
+def broken_declaration(family: Family) -> str:
+    """Return the rule that a family's class attributes break; "" where they break none."""
+    for key in ("name", "stages", "presets"):
+        if not getattr(family, key, None):
+            return f"it declares `{key}`"
+    names = stage_names(family)
+    if len(set(names)) < len(names) or set(names) & _TAKEN:
+        return f"a stage has a name of its own, and none of {', '.join(sorted(_TAKEN))}"
+    if set(family.parts) & _KEYS:
+        return f"no part is called {' or '.join(sorted(_KEYS))}"
+    if not all(word.isidentifier() for word in (*names, *family.parts)):
+        return "names of stages and parts are Python's: letters, digits and _"
+    if family.dropout is not None and family.dropout not in family.parts:
+        return "`dropout` is one of `parts`"
+    return ""
+
+
+_TAKEN = frozenset({"probes", "sampling", "scoring", "starting", "ended", "wall", "repeated"})
+_KEYS = frozenset({"family", "preset"})

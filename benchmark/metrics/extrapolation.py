@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmark.metrics.distances import fit_gaussian, frechet_estimate
 from benchmark.metrics.features import Features, UncomputableScoreError, check_features
-from benchmark.metrics.intervals import Estimate, combined
+from benchmark.metrics.intervals import Estimate, weighted_sum
 
 LEAST = 100  # images
 LEAST_PER_FEATURE = 2  # images; with fewer the bias is no line over 1/N
@@ -37,7 +37,7 @@ def extrapolated_frechet(
     half = count // 2
     at_count = whole() if whole else _between_parts(real, generated, slice(0, count))
     halves = [_between_parts(real, generated, slice(start, start + half)) for start in (0, half)]
-    return combined([(2.0, at_count), *((-0.5, estimate) for estimate in halves)])
+    return weighted_sum([(2.0, at_count), *((-0.5, estimate) for estimate in halves)])
 
 
 def _between_parts(real: Features, generated: Features, part: slice) -> Estimate:

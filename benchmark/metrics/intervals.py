@@ -50,7 +50,7 @@ class Estimate:
         return Scored(self.value, self.value - reach, self.value + reach)
 
 
-def combined(terms: Iterable[tuple[float, Estimate]]) -> Estimate:
+def weighted_sum(terms: Iterable[tuple[float, Estimate]]) -> Estimate:
     """Return the weighted sum of estimates; an image's influences on several add up before squaring."""
     value, sums = 0.0, dict[str, NDArray[np.float64]]()
     for weight, estimate in terms:

@@ -27,7 +27,7 @@ _RESAMPLES = 1000
 _DRAWS = 2  # augmented versions of each held-out image
 _NOISE = 4.0  # standard errors by which augmented must differ from clean images to be told apart
 
-Score = float | str | list[str] | list[list[float | None]] | None
+LeakValue = float | str | list[str] | list[list[float | None]] | None
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _kept(
     return judge
 
 
-def leakage_scores(judge: Judge, generated: Tensor, *, seed: int) -> dict[str, Score]:
+def leakage_scores(judge: Judge, generated: Tensor, *, seed: int) -> dict[str, LeakValue]:
     """Return leak_<operation> with its 95 % bootstrap interval over images, for uint8 samples (N, C, H, W).
 
     leak = (m(generated) - m(clean real)) / (m(fully augmented real) - m(clean real)), m the probes' mean
@@ -133,7 +133,7 @@ def leakage_scores(judge: Judge, generated: Tensor, *, seed: int) -> dict[str, S
     base, span = clean.mean(0), full.mean(0) - clean.mean(0)
     error = np.sqrt(clean.var(0) / len(clean) + full.var(0) / len(full))
     names = list(judge.space.ranges)
-    scores: dict[str, Score] = {}
+    scores: dict[str, LeakValue] = {}
     for i, name in enumerate(names):
         key = f"leak_{name}"
         if span[i] <= _NOISE * error[i]:

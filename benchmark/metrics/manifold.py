@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmark.metrics.features import Features, UncomputableScoreError, check_features
 from benchmark.metrics.neighbours import nearest
-from benchmark.metrics.points import Points, blocks, lower_bounds, pairs_inside, prepare
+from benchmark.metrics.points import Points, blocks, lower_bounds, pairs_inside, shadowed
 
 LEAST = 6  # images of each side, for the fifth neighbour
 
@@ -74,7 +74,7 @@ def manifold_members(
         raise UncomputableScoreError(
             f"equal numbers of images are needed, got {len(real)} real and {len(generated)} generated"
         )
-    points, others = prepare(real, generated)
+    points, others = shadowed(real, generated)
     return _count(points, others, k_precision, k_density)
 
 

@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 from benchmark.metrics.features import Features, UncomputableScoreError, check_features
 from benchmark.metrics.intervals import Scored, mean_scored, ratio_of_medians
 from benchmark.metrics.neighbours import nearest
-from benchmark.metrics.points import Indices, prepare
+from benchmark.metrics.points import Indices, shadowed
 
 CELLS = 3  # of the training features, for C_T
 COMPONENTS = 64  # features C_T looks at, at the most
@@ -31,7 +31,7 @@ def measure_nearness(train: Features, heldout: Features, generated: Features) ->
     """Find the training images (T, D) nearest to held-out (N, D) and generated (M, D) ones."""
     check_features(at_least=1, train=train, heldout=heldout, generated=generated)
     (near_heldout, _), (near_generated, index) = (
-        nearest(*prepare(images, train)) for images in (heldout, generated)
+        nearest(*shadowed(images, train)) for images in (heldout, generated)
     )
     return Nearness(near_heldout[:, 0], near_generated[:, 0], index[:, 0])
 
@@ -39,7 +39,7 @@ def measure_nearness(train: Features, heldout: Features, generated: Features) ->
 def nearest_index(queries: Features, references: Features) -> Indices:
     """Return the index (N,) of every query's nearest reference; the lowest of equally near ones."""
     check_features(at_least=1, queries=queries, references=references)
-    points, others = prepare(queries, references)
+    points, others = shadowed(queries, references)
     return nearest(points, others)[1][:, 0]
 
 
@@ -69,7 +69,7 @@ def authenticity(train: Features, near: Nearness) -> Scored:
     """
     if len(train) < 2:
         raise UncomputableScoreError(f"train has {len(train)} images, at least 2 are needed")
-    (points,) = prepare(train)
+    (points,) = shadowed(train)
     own = nearest(points, None)[0][:, 0]  # (T,)
     return mean_scored(near.generated > own[near.index])
 

@@ -41,7 +41,7 @@ class Points:
         return len(self.exact)
 
 
-def prepare(*sets: Features) -> list[Points]:
+def shadowed(*sets: Features) -> list[Points]:
     """Shadow sets of features (N, D) around their common centre, divided by one power of two."""
     centre = np.mean([features.mean(axis=0, dtype=np.float64) for features in sets], axis=0)
     reach = max(abs(edge - centre).max() for x in sets for edge in (x.min(axis=0), x.max(axis=0)))

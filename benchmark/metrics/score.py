@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.data.loaded import Rows
-from benchmark.metrics.comparison import Comparison
 from benchmark.metrics.extractor_base import Images
 from benchmark.metrics.feature_cache import FeatureCache
+from benchmark.metrics.feature_sets import FeatureSets
 from benchmark.metrics.features import UncomputableScoreError
-from benchmark.metrics.intervals import Scored
-from benchmark.metrics.names import check_metrics
+from benchmark.metrics.names import COUNTS, SETS_OF, check_metrics
+from benchmark.metrics.own_metric import MetricSets
 from benchmark.metrics.products import products_on
+from benchmark.metrics.recipes import recipe_of
 from benchmark.pulse import pulse
 
-Score = float | int | str | None
+ScoreValue = float | int | str | None
 POOL_MOST = 10_000  # images of the training pool that are looked at, drawn once
+_MADE = ("generated", "reconstructions")  # sets that are no real images: nobody asks for them again
 _ENDS = ("_null_reason", "_low", "_high")
 _NONE = np.empty((0, 0, 0, 0), np.uint8)
-
-PRDC = ("heldout", "generated")
-MEMORY = ("train", "heldout", "generated")
-SETS_OF = {  # what each score looks at
-    **dict.fromkeys(("fid", "kid", "fid_inf", "precision", "recall", "density", "coverage"), PRDC),
-    "rfid": ("heldout", "reconstructions"),
-    **dict.fromkeys(("nearest_training_ratio", "authenticity", "copying_z"), MEMORY),
-    **dict.fromkeys(("fid_train", "fid_heldout", "fid_heldout_minus_train"), MEMORY),
-    **dict.fromkeys(("fid_pool", "fid_heldout_minus_pool"), (*MEMORY, "pool")),
-    **dict.fromkeys(("fid_floor", "kid_floor"), (*PRDC, "pool")),
-}
-COUNTS = {  # beside these scores a record says how many images of each side they compare
-    "score_images": ("fid", "kid", "fid_inf", "precision", "recall", "density", "coverage"),
-    "rfid_images": ("rfid",),
-    "reference_images": ("fid_train", "fid_pool", "fid_heldout"),
-    "floor_images": ("fid_floor", "kid_floor"),
-    "kid_subset": ("kid",),
-}
 
 
 @dataclass(frozen=True)
@@ -54,7 +39,7 @@ class ImageSets:
 
 def score_samples(
     cache: FeatureCache, sets: ImageSets, *, seed: int, metrics: Sequence[str] | None = None
-) -> dict[str, Score]:
+) -> dict[str, ScoreValue]:
     """Return the scores named in `metrics` (all of METRICS for None), each with N and, where it has one, the
     95 % interval over images as `<score>_low` and `<score>_high`.
 
@@ -79,10 +64,20 @@ def score_samples(
         for which in images
         if which in wanted
     }
-    comparison = Comparison(features, seed)
-    counts = {key: comparison.count(key) for key, users in COUNTS.items() if set(users) & set(names)}
+    compared = FeatureSets(features, seed)
+    counts = {key: compared.count(key) for key, users in COUNTS.items() if set(users) & set(names)}
     with products_on(getattr(cache.extractor, "device", None)):
-        return {**counts, **_computed(names, comparison.recipes())}
+        return {**counts, **_computed(names, compared)}
+
+
+def metric_sets(cache: FeatureCache, sets: ImageSets, seed: int) -> MetricSets:
+    """Return what a metric of the user's own is shown; features are computed where it asks for them."""
+    images = {name: getattr(sets, name) for name in ("generated", "heldout", "train", "reconstructions")}
+
+    def features(which: str) -> NDArray[np.float32]:
+        return cache.generated(images[which]) if which in _MADE else cache.real(images[which])
+
+    return MetricSets(images, features, seed)
 
 
 def drawn_pool(pool: Images | Rows) -> Images:
@@ -91,13 +86,13 @@ def drawn_pool(pool: Images | Rows) -> Images:
     return pool[order]
 
 
-def _computed(names: Sequence[str], recipes: Mapping[str, Callable[[], Scored]]) -> dict[str, Score]:
+def _computed(names: Sequence[str], sets: FeatureSets) -> dict[str, ScoreValue]:
     """Follow the recipes of the named scores; None and the reason where there is no value."""
-    scores: dict[str, Score] = {}
+    scores: dict[str, ScoreValue] = {}
     for name in names:
         pulse()
         try:
-            scored = recipes[name]()
+            scored = recipe_of(name)(sets)
         except UncomputableScoreError as error:
             scores |= {name: None, f"{name}_null_reason": str(error)}
             continue
@@ -107,9 +102,9 @@ def _computed(names: Sequence[str], recipes: Mapping[str, Callable[[], Scored]])
     return scores
 
 
-def suffixed(scores: Mapping[str, Score], suffix: str) -> dict[str, Score]:
+def suffixed(scores: Mapping[str, ScoreValue], suffix: str) -> dict[str, ScoreValue]:
     """Rename every score: `fid` becomes `fid_pixels`, `fid_low` `fid_pixels_low`."""
-    renamed: dict[str, Score] = {}
+    renamed: dict[str, ScoreValue] = {}
     for name, value in scores.items():
         end = next((end for end in _ENDS if name.endswith(end)), "")
         renamed[f"{name.removesuffix(end)}{suffix}{end}"] = value

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmark.data.dataset import Dataset, DatasetSpec, load_dataset
+from benchmark.data.own_source import hash_of_source, own_full
 from benchmark.data.paths import full_path
 from benchmark.errors import MissingData, Problems, UserError
-from benchmark.metrics.names import LEAST_HELDOUT
+from benchmark.metrics.extractors import EXTRACTORS
+from benchmark.metrics.names import LEAST_HELDOUT, METRICS
+from benchmark.metrics.own_metric import OwnMetric, find_metric
+from benchmark.own import EXTRACTOR_POINTS, Own, find_own
 from benchmark.planning.augmentation_space import resolve_space
 from benchmark.planning.model_settings import model_config
 from benchmark.planning.strategy_choice import StrategyChoice, choose_strategy
 from benchmark.planning.trial import Trial
-from pcvq2.config import PCVQ2Config, override
-from strategies.contract.answers import condition_size_of, validation_share_of
-from strategies.contract.plugin import Plugin
+from strategies.contract.answers import condition_size_of, said, validation_share_of
+from strategies.contract.plugin import split_name
 
 if TYPE_CHECKING:
     from benchmark.planning.suite import DatasetEntry, Suite
@@ -46,6 +49,8 @@ def plan_trials(suite: Suite, stand_in: StandIn | None = None) -> list[Trial]:
     for index, source in enumerate(settings.datasets):
         with problems.noting():
             datasets.append(_dataset(suite, index, source, stand_in))
+    with problems.noting():
+        _own_metrics(suite)
     _check_budgets(suite, [dataset for dataset, _ in datasets], problems)
     _check_heldout(suite, [dataset for dataset, _ in datasets], space, problems)
     problems.stop_if_any()
@@ -103,8 +108,8 @@ def _cell(
     """Resolve the trials of one strategy on one dataset."""
     settings, (dataset, spec) = suite.settings, source
     evaluation = settings.evaluation
-    extractor = _extractor(suite)
-    config = _told(model_config(suite, index, dataset), choice, space)
+    extractor, own_metrics = _extractor(suite), _own_metrics(suite)
+    config = _told(suite, index, model_config(suite, index, dataset), choice, space)
     return [
         Trial(
             dataset=spec,
@@ -115,9 +120,11 @@ def _cell(
             validation_images=validation_images,
             space=space,
             model=config,
+            family_code=suite.family_code,
             extractor=extractor,
             samples=min(evaluation.samples or len(dataset.heldout), len(dataset.heldout)),
-            metrics=evaluation.metrics,
+            metrics=tuple(metric for metric in evaluation.metrics if metric in METRICS),
+            own_metrics=own_metrics,
             initialisation=initialisation,
             samplings=settings.repeats.samplings,
             heldout_images=len(dataset.heldout),
@@ -130,33 +137,57 @@ def _cell(
     ]
 
 
-def _extractor(suite: Suite) -> str | Plugin:
+def _extractor(suite: Suite) -> str | Own:
     """Return the extractor's name, or the one of the user's own that it stands for."""
     name = suite.settings.evaluation.extractor
+    if name in EXTRACTORS:
+        return name
     try:
-        return Plugin.parse(name, suite.file.path.parent) or name
-    except OSError as error:
+        return find_own(name, EXTRACTOR_POINTS, suite.file.path.parent) or name
+    except Exception as error:  # no such file; a package may raise anything at import
+        why = str(error) if isinstance(error, OSError) else said(error)
         raise suite.error(
             ("evaluation", "extractor"),
-            f"extractor '{name}': {error}",
+            f"extractor '{name}': {why}",
             "paths are relative to the suite's file: ./mine.py:MyFeatures",
         ) from error
 
 
-def _told(config: PCVQ2Config, choice: StrategyChoice, space: AugmentationSpace) -> PCVQ2Config:
+def _own_metrics(suite: Suite) -> tuple[OwnMetric, ...]:
+    """Return the metrics of the user's own that a suite names. Raises UserError."""
+    found: dict[str, OwnMetric] = {}
+    for index, text in enumerate(suite.settings.evaluation.metrics):
+        if text in METRICS:
+            continue
+        place = ("evaluation", "metrics", index)
+        try:
+            metric = find_metric(text, suite.file.path.parent)
+        except UserError as error:
+            raise suite.error(place, error.message, error.hint) from error
+        if metric.name in found:
+            raise suite.error(
+                place, f"two metrics are called '{metric.name}'", "it is their key in records: rename one"
+            )
+        found[metric.name] = metric
+    return tuple(found.values())
+
+
+def _told(suite: Suite, index: int, config: Any, choice: StrategyChoice, space: AugmentationSpace) -> Any:
     """Give the model as many condition inputs as the strategy tells it numbers."""
     strategy = choice.make()
     size = condition_size_of(strategy, space)
-    if size and "prior" in choice.stages:
-        config = override(config, "prior", {"conditions": size})
-    if size and "codes" in choice.stages and strategy.conditions_decoder:
-        config = override(config, "vqvae", {"conditions": size})
+    for stage in suite.family.stages if size else ():
+        hears = stage.learns != "representation" or strategy.conditions_decoder
+        if hears and stage.name in choice.stages:
+            try:
+                config = suite.family.told(config, stage.name, size)
+            except ValueError as error:
+                hint = f"strategy '{choice.label}' tells the model {size} numbers about each view"
+                raise suite.error(("strategies", index), str(error), hint) from error
     return config
 
 
-def _validation_images(
-    suite: Suite, index: int, choice: StrategyChoice, config: PCVQ2Config, budget: int
-) -> int:
+def _validation_images(suite: Suite, index: int, choice: StrategyChoice, config: Any, budget: int) -> int:
     """Count the images of the budget that a strategy or the selection of weights looks at."""
     share = validation_share_of(choice.make())
     if config.selection == "best_validation":
@@ -176,7 +207,9 @@ def _dataset(
     suite: Suite, index: int, entry: DatasetEntry, stand_in: StandIn | None
 ) -> tuple[Dataset, DatasetSpec]:
     try:
-        spec = DatasetSpec(**{**entry.model_dump(), "source": _full_source(suite, entry.source)})
+        source = _full_source(suite, entry.source)
+        about = {"source": source, "source_hash": hash_of_source(source)}
+        spec = DatasetSpec(**{**entry.model_dump(), **about})
         return (load_dataset(spec) if stand_in is None else load_dataset(spec, download=False)), spec
     except UserError as error:
         if stand_in is not None and isinstance(error, MissingData):
@@ -186,6 +219,8 @@ def _dataset(
 
 def _full_source(suite: Suite, source: str) -> str:
     """Make a source's path absolute; it is relative to the suite's file."""
+    if split_name(source) is not None:
+        return own_full(source, suite.file.path.parent)
     kind, _, place = source.partition(":")
     if not place:
         return source

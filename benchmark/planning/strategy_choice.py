@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import unknown_name
+from benchmark.families.contract import stage_names
 from strategies.checks import StrategyError, check_schedule
 from strategies.contract.answers import plain, said
 from strategies.contract.parameters import default_of, place_of_class
@@ -59,7 +60,8 @@ class StrategyChoice:
 
 
 def _is_builtin(code: Code) -> bool:
-    return code.source_hash is None
+    """Say whether a strategy is a built-in one that means what it always did."""
+    return code.source_hash is None and code.version == 1
 
 
 def choose_strategy(
@@ -72,7 +74,8 @@ def choose_strategy(
     parameters = _complete(suite, location, entry, strategy)
     others = _others(suite, index, strategy, parameters)
     parameters |= {parameter: other.name for parameter, other in others.items()}
-    choice = StrategyChoice(entry.shown, code, parameters, tuple(dict.fromkeys(entry.stages)), others)
+    stages = tuple(dict.fromkeys(entry.stages or stage_names(suite.family)))
+    choice = StrategyChoice(entry.shown, code, parameters, stages, others)
     try:
         check_schedule(choice.make(), space)
     except (Exception, SystemExit) as error:  # a plugin may raise anything

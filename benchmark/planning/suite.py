@@ -19,11 +19,13 @@ from pydantic_core import PydanticCustomError
 
 from benchmark.data.names import NAMED_SOURCES
 from benchmark.errors import UserError, shown, unknown_name
+from benchmark.families.contract import Family
+from benchmark.families.registry import PC_VQ2, FamilyCode
 from benchmark.metrics.names import METRICS
 from benchmark.naming import place_name, suite_name
+from benchmark.planning.family_choice import choose_family
 from benchmark.planning.suite_checks import check_suite
 from benchmark.planning.values import (
-    DEFAULT_PRESET,
     FiniteNumber,
     Name,
     Source,
@@ -33,7 +35,7 @@ from benchmark.planning.values import (
     as_whole,
 )
 from benchmark.planning.yaml_file import Location, YamlFile, read_yaml
-from strategies.contract.plugin import plugin_label
+from strategies.contract.plugin import shown_name
 
 
 class _Part(BaseModel):
@@ -81,19 +83,33 @@ class DatasetEntry(_Part):
         return value
 
 
-class ModelSettings(_Part):
-    """Pick a preset and change fields of its parts; a suite that names none has DEFAULT_PRESET."""
+class _OfFamily(BaseModel):
+    """Take keys that a family names, each a mapping; family_choice.py says which there are."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, dict[str, Any]] = Field(init=False)
+
+    @property
+    def changes(self) -> dict[str, dict[str, Any]]:
+        """Return the fields that are changed, by part or stage."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class EntryModel(_OfFamily):
+    """Pick a preset and change fields of its parts; where none is named it is the family's first."""
 
     preset: str | None = None
-    vqvae: dict[str, Any] = {}
-    prior: dict[str, Any] = {}
 
 
-class TrainingSettings(_Part):
+class ModelSettings(EntryModel):
+    """Pick the family of all models, too: a registered one or `path.py:Class`."""
+
+    family: Source | None = None
+
+
+class TrainingSettings(_OfFamily):
     """Change how the stages are optimised, and which weights are kept."""
 
-    codes: dict[str, Any] = {}
-    prior: dict[str, Any] = {}
     selection: Literal["last", "best_validation"] | None = None
     validation_share: FiniteNumber | None = Field(default=None, gt=0, lt=1)
 
@@ -114,15 +130,15 @@ class StrategyEntry(BaseModel):
 
     name: Source
     label: Annotated[str, Field(max_length=100), AfterValidator(as_one_line)] = ""
-    stages: tuple[Literal["codes", "prior"], ...] = Field(default=("codes", "prior"), min_length=1)
-    model: ModelSettings = ModelSettings()
+    stages: tuple[Name, ...] | None = Field(default=None, min_length=1)  # None: all of the family's
+    model: EntryModel = EntryModel()
     training: TrainingSettings = TrainingSettings()
     tuning: TuningNote | None = None
 
     @property
     def shown(self) -> str:
         """Return the label the tables use."""
-        return self.label or plugin_label(self.name)
+        return self.label or shown_name(self.name)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -135,7 +151,7 @@ class Evaluation(_Part):
 
     samples: Whole | None = Field(default=None, ge=2)  # None: as many as there are held-out images
     extractor: Source = "random"
-    metrics: tuple[Name, ...] = tuple(METRICS)
+    metrics: tuple[Source, ...] = tuple(METRICS)
 
 
 class Repeats(_Part):
@@ -168,7 +184,7 @@ class SuiteSettings(_Part):
     strategies: list[Annotated[StrategyEntry, BeforeValidator(_named)]] = Field(min_length=1)
     baseline: str = "none"
     augmentation_space: Annotated[dict[str, Any] | str, BeforeValidator(_spaced)] = {}
-    model: ModelSettings = ModelSettings(preset=DEFAULT_PRESET)
+    model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
     evaluation: Evaluation = Evaluation()
     resources: Resources = Resources()
@@ -181,6 +197,12 @@ class Suite:
     name: str
     file: YamlFile
     settings: SuiteSettings
+    family_code: FamilyCode = PC_VQ2
+
+    @property
+    def family(self) -> Family:
+        """Return the family of the suite's models."""
+        return self.family_code.load()
 
     def error(self, location: Location, message: str, hint: str) -> UserError:
         """Build the two-line error for a location in the file."""
@@ -194,7 +216,7 @@ def load_suite(path: Path) -> Suite:
         settings = SuiteSettings.model_validate(file.values)
     except ValidationError as error:
         raise _explain(file, error) from None
-    suite = Suite(suite_name(path), file, settings)
+    suite = Suite(suite_name(path), file, settings, choose_family(file, settings))
     check_suite(suite)
     return suite
 

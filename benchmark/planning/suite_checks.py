@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from benchmark.errors import UserError, is_one_line, shown, unknown_name
-from benchmark.metrics.extractor_names import EXTRACTORS
+from benchmark.metrics.extractors import EXTRACTORS
 from benchmark.metrics.names import METRICS, NOT_OF_SAMPLES
+from benchmark.own import EXTRACTOR_POINTS, METRIC_POINTS, installed_names, is_own
+from benchmark.planning.family_choice import check_family_words
 from benchmark.planning.yaml_file import Location
-from pcvq2.config import PRESETS
-from strategies.contract.plugin import split_name
 
 if TYPE_CHECKING:
-    from benchmark.planning.suite import ModelSettings, Suite
+    from benchmark.planning.suite import Suite
 
 _MOST_TRIALS = 100_000
 
@@ -39,17 +40,13 @@ def check_suite(suite: Suite) -> None:
         if "baseline" not in settings.model_fields_set:
             message = f"no strategy is called '{settings.baseline}', and no `baseline` is named"
         raise suite.error(("baseline",), message, hint)
-    _check_presets(suite)
+    check_family_words(suite)
     _check_tuning(suite)
     _check_trials(suite)
     evaluation = settings.evaluation
-    if evaluation.extractor not in EXTRACTORS and split_name(evaluation.extractor) is None:
-        raise suite.error(
-            ("evaluation", "extractor"), *unknown_name("extractor", evaluation.extractor, EXTRACTORS)
-        )
+    _check_named(suite, ("evaluation", "extractor"), evaluation.extractor, (EXTRACTORS, EXTRACTOR_POINTS))
     for index, metric in enumerate(evaluation.metrics):
-        if metric not in METRICS:
-            raise suite.error(("evaluation", "metrics", index), *unknown_name("metric", metric, METRICS))
+        _check_named(suite, ("evaluation", "metrics", index), metric, (METRICS, METRIC_POINTS))
     samplings = settings.repeats.samplings
     if samplings > 1 and NOT_OF_SAMPLES.issuperset(evaluation.metrics):
         raise suite.error(
@@ -59,14 +56,12 @@ def check_suite(suite: Suite) -> None:
         )
 
 
-def _check_presets(suite: Suite) -> None:
-    """Refuse unknown presets, of the suite and of its strategies."""
-    places: list[tuple[Location, ModelSettings]] = [((), suite.settings.model)]
-    places += [(("strategies", i), entry.model) for i, entry in enumerate(suite.settings.strategies)]
-    for prefix, model in places:
-        if model.preset is not None and model.preset not in PRESETS:
-            location = (*prefix, "model", "preset")
-            raise suite.error(location, *unknown_name("preset", model.preset, PRESETS))
+def _check_named(suite: Suite, location: Location, name: str, known: tuple[Collection[str], str]) -> None:
+    """Refuse a name that is neither built in nor one of the user's own, of a file or a package."""
+    builtin, group = known
+    if name not in builtin and not is_own(name, group):
+        kind = "extractor" if location[1] == "extractor" else "metric"
+        raise suite.error(location, *unknown_name(kind, name, [*builtin, *installed_names(group)]))
 
 
 def _check_trials(suite: Suite) -> None:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import pickle
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from benchmark.families.contract import Family, ModelConfig, stage_names
+from benchmark.families.registry import PC_VQ2, FamilyCode
 from benchmark.metrics.names import FIRST_JUDGE, judge_version
 
 if TYPE_CHECKING:
     from benchmark.data import DatasetSpec
     from benchmark.planning.strategy_choice import StrategyChoice
-    from pcvq2.config import PCVQ2Config
     from strategies import AugmentationSpace
-    from strategies.contract.plugin import Plugin
+from benchmark.metrics.own_metric import OwnMetric
+from benchmark.own import Own
 
 SCHEMA_VERSION = 1
 
@@ -31,14 +34,38 @@ class Trial:
     strategy: StrategyChoice
     validation_images: int
     space: AugmentationSpace
-    model: PCVQ2Config
-    extractor: str | Plugin  # a built-in one's name, or the user's own
+    model: ModelConfig
+    extractor: str | Own  # a built-in one's name, or the user's own
     samples: int
-    metrics: tuple[str, ...]
+    metrics: tuple[str, ...]  # built in
     initialisation: int = 0  # repeat: the same images, other initial weights, batches, views and dropout
     samplings: int = 1  # independent sets of samples drawn from the trained model
     heldout_images: int = 0  # what of the dataset there is; the fingerprint says which images these are
     pool_images: int = 0
+    own_metrics: tuple[OwnMetric, ...] = ()
+    family_code: FamilyCode = PC_VQ2
+
+    @property
+    def family(self) -> Family:
+        """Return the family of the model."""
+        return self.family_code.load()
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Return the names of the stages of training, in order."""
+        return tuple(stage_names(self.family))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle a plugin's configuration apart: elsewhere its class is loaded first."""
+        apart = self.family_code.plugin is not None
+        return {**vars(self), "model": pickle.dumps(self.model)} if apart else dict(vars(self))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a trial on a node that may not have heard of its family."""
+        if state["family_code"].plugin is not None:
+            state["family_code"].load()
+            state = {**state, "model": pickle.loads(state["model"])}
+        self.__dict__.update(state)
 
     def resolved(self) -> dict[str, Any]:
         """Return what decides the outcome, as JSON values; labels, paths and hardware do not."""
@@ -53,12 +80,14 @@ class Trial:
             "validation_images": self.validation_images,
             # `none` draws nothing, so suites with different spaces share it
             "space": space if self.strategy.augmented_stages else None,
+            **({} if self.family_code.is_default else {"family": self.family_code.key}),
             "model": _plain(self.model),
             "evaluation": {
                 **self._extractor(),
                 "samples": self.samples,
                 **({"samplings": self.samplings} if self.samplings > 1 else {}),
                 "metrics": sorted(self.metrics),
+                **self._own_metrics(),
                 # what leakage looks for, in the samples of `none` too
                 "leakage_space": space if "leakage" in self.metrics and self.space.ranges else None,
                 **self._judge(),
@@ -75,7 +104,12 @@ class Trial:
         own = self.extractor
         if isinstance(own, str):
             return {"extractor": own}
-        return {"extractor": own.class_name, "extractor_source_hash": own.source_hash}
+        package = {"extractor_package": own.package} if own.package else {}
+        return {"extractor": own.name, "extractor_source_hash": own.source_hash} | package
+
+    def _own_metrics(self) -> dict[str, Any]:
+        own = sorted(self.own_metrics, key=lambda metric: metric.name)
+        return {"own_metrics": [metric.key for metric in own]} if own else {}
 
     @functools.cached_property
     def id(self) -> str:
@@ -91,6 +125,7 @@ class Trial:
 
 
 @functools.lru_cache(maxsize=64)
-def _plain(config: PCVQ2Config) -> dict[str, Any]:
+def _plain(config: Any) -> dict[str, Any]:
     """Return a configuration as JSON values; many trials share one."""
-    return json.loads(json.dumps(config.to_dict()))
+    found: dict[str, Any] = json.loads(json.dumps(config.to_dict()))
+    return found

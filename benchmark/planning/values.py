@@ -9,8 +9,6 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from benchmark.errors import is_one_line
 
-DEFAULT_PRESET = "tiny"  # of a suite that names none
-
 
 def as_whole(value: Any) -> Any:
     """Take numbers for numbers: no truth values, no text; 1e3 is a whole one."""

@@ -11,18 +11,17 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from benchmark.families.contract import stage_config
 from benchmark.metrics.names import probe_steps
 
 if TYPE_CHECKING:
     from benchmark.planning.trial import Trial
     from pcvq2.trainer.session import Progress
 
-STAGES = ("probes", "codes", "prior", "sampling", "scoring")
-
-_STEP = 4.4e-10  # seconds of a step of stage `prior`, per unit of step_work
-# in steps of stage `prior` of the same trial: a step of `codes`, an image drawn, a likelihood taken
-_CODES_STEP, _SAMPLE, _LIKELIHOOD = 0.45, 0.007, 0.025
-EVALUATED = 96  # images of each split looked at by an evaluation of the stage prior (pcvq2.prior_stage)
+_STEP = 4.4e-10  # seconds per unit of Family.step_work
+# in steps of the last stage of the same trial: an image drawn, a likelihood taken
+_SAMPLE, _LIKELIHOOD = 0.007, 0.025
+EVALUATED = 96  # images of each split looked at by an evaluation of the last stage (pcvq2.prior_stage)
 LIKELIHOOD_IMAGES = 2000  # training images whose likelihood is measured, at the most
 _PROBES, _PROBE_SIDE = 2, 32  # per judge; the side of the maps they work on, at the most
 _PROBE_STEP, _PROBE_PIXEL = 0.003, 4e-5  # seconds per step of a probe, and per step and pixel
@@ -40,13 +39,20 @@ class Part(NamedTuple):
     work: float
 
 
-def codes_group(trial: Trial) -> tuple[object, ...] | None:
-    """Name the auto-encoder a trial shares; None when it trains its own."""
-    if "codes" in trial.strategy.augmented_stages:
-        return None
-    model = trial.model
+def stages_of(trial: Trial) -> tuple[str, ...]:
+    """Name all that a trial does, in order: its family's stages, and what is done before and after."""
+    return ("probes", *trial.stages, "sampling", "scoring")
+
+
+def shared_groups(trial: Trial) -> dict[str, tuple[object, ...]]:
+    """Name, by stage, what a trial shares with others: of PC-VQ2 an auto-encoder that saw no views."""
     noise = (trial.fingerprint, trial.budget, trial.seed, trial.initialisation)
-    return (*noise, model.size, model.vqvae, model.codes_stage)
+    kind = () if trial.family_code.is_default else (trial.family_code,)
+    return {
+        stage.name: (*noise, *kind, stage.name, trial.family.decides(trial.model, stage.name))
+        for stage in trial.family.stages
+        if stage.shareable and stage.name not in trial.strategy.augmented_stages
+    }
 
 
 def probes_group(trial: Trial) -> tuple[object, ...] | None:
@@ -57,28 +63,24 @@ def probes_group(trial: Trial) -> tuple[object, ...] | None:
     return (trial.fingerprint, trial.model.size, meant)
 
 
-def step_work(trial: Trial) -> float:
-    """Estimate the work of a step of stage `prior`: datasets and models of a suite differ.
-
-    Of a narrow network memory is the limit, of a wide one multiplications.
-    """
-    prior, pixels = trial.model.prior, trial.model.size**2
-    return trial.model.prior_stage.batch * pixels * prior.channels * (prior.channels + 64) * prior.layers
+def _step(trial: Trial) -> float:
+    """Return the work of a step of the last stage."""
+    return _STEP * trial.family.step_work(trial.model, trial.stages[-1])
 
 
 def parts_of(trial: Trial) -> dict[str, Part]:
     """Return the stages of a trial by name, in their order."""
-    step, model = _STEP * step_work(trial), trial.model
+    step, model, family = _step(trial), trial.model, trial.family
     works = {
-        "codes": _CODES_STEP * step * model.codes_stage.steps,
-        "prior": step * (model.prior_stage.steps + _LIKELIHOOD * evaluated_images(trial)),
-        "sampling": _SAMPLE * step * trial.samples,
-        "scoring": sum(scoring_parts(trial).values()),
+        stage: _STEP * family.step_work(model, stage) * stage_config(model, stage).steps
+        for stage in trial.stages
     }
+    works[trial.stages[-1]] += step * _LIKELIHOOD * evaluated_images(trial)
+    works |= {"sampling": _SAMPLE * step * trial.samples, "scoring": sum(scoring_parts(trial).values())}
+    groups: dict[str, object] = {**shared_groups(trial)}
     probes = probes_group(trial)
     if probes is not None:
-        works = {"probes": _probes_work(trial)} | works
-    groups = {"codes": codes_group(trial), "probes": probes}
+        works, groups = {"probes": _probes_work(trial)} | works, groups | {"probes": probes}
     kind = (trial.fingerprint, hash(model), str(trial.extractor))  # hashed once, looked up at every step
     return {
         stage: Part((stage, hash(groups[stage]) if groups.get(stage) else trial.id), (stage, *kind), work)
@@ -87,8 +89,8 @@ def parts_of(trial: Trial) -> dict[str, Part]:
 
 
 def evaluated_images(trial: Trial) -> int:
-    """Count the images whose rate the stage prior takes for its learning curve and for observations."""
-    stage, learned = trial.model.prior_stage, trial.budget - trial.validation_images
+    """Count the images whose loss the last stage takes for its learning curve and for observations."""
+    stage, learned = stage_config(trial.model, trial.stages[-1]), trial.budget - trial.validation_images
     watched = min(EVALUATED, learned) + min(EVALUATED, trial.validation_images)
     images = stage.evaluations * (watched + min(EVALUATED, trial.samples))
     return images + (stage.observations * watched if trial.validation_images else 0)
@@ -96,7 +98,7 @@ def evaluated_images(trial: Trial) -> int:
 
 def scoring_parts(trial: Trial) -> dict[str, float]:
     """Return the work of what is done in stage `scoring`, in its order."""
-    step, pixels, samples = _STEP * step_work(trial), trial.model.size**2, trial.samples
+    step, pixels, samples = _step(trial), trial.model.size**2, trial.samples
     feature = pixels * _FEATURE_PIXEL.get(str(trial.extractor), 8e-7)
     once = trial.heldout_images + trial.budget  # reconstructed; the budget
     metrics = _METRICS * (1 + 1e-6 * (samples + trial.budget) * samples)

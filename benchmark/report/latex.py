@@ -5,11 +5,12 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from benchmark.report.comparing.comparison import Cell, Comparison
+from benchmark.report.comparing.comparison import Cell, SuiteComparison
 from benchmark.report.comparing.leaders import supported_best
+from benchmark.report.comparing.reference import marginals
 from benchmark.report.comparing.significance import contrasts
 from benchmark.report.reading.protocol import features_phrase, few_samples, protocol_record
-from benchmark.report.reading.scores import HEADLINE, score
+from benchmark.report.reading.scores import MARGINALS_NAME, arrow, score
 from benchmark.report.words.formatting import (
     decimals_for,
     decimals_of_differences,
@@ -43,7 +44,7 @@ _SPECIAL = {
 }
 
 
-def latex_text(comparison: Comparison) -> str:
+def latex_text(comparison: SuiteComparison) -> str:
     """Return table.tex: one table per dataset, more where one would not fit on a page."""
     lines = ["% Written by bench report. Needs \\usepackage{booktabs}; read it in with \\input{table}."]
     for dataset in comparison.suite.datasets:
@@ -63,7 +64,7 @@ def _ascii(letter: str) -> str:
     return unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode() or "?"
 
 
-def _pages(comparison: Comparison, dataset: str) -> list[list[int]]:
+def _pages(comparison: SuiteComparison, dataset: str) -> list[list[int]]:
     pages: list[list[int]] = []
     rows = _MOST_ROWS
     for budget in comparison.suite.budgets(dataset):
@@ -76,13 +77,14 @@ def _pages(comparison: Comparison, dataset: str) -> list[list[int]]:
     return pages
 
 
-def _table(comparison: Comparison, dataset: str, budgets: Sequence[int]) -> list[str]:
+def _table(comparison: SuiteComparison, dataset: str, budgets: Sequence[int]) -> list[str]:
     record = protocol_record(comparison.suite, dataset)
     keys = ["kid", "fid"] if few_samples(record) else ["fid", "kid"]
     keys += ["nearest_training_ratio", "recall"]
     cells = [cell for budget in budgets for cell in comparison.at(dataset, budget)]
     keys = [key for key in keys if any(cell.score(key).n for cell in cells)]
-    headings = ["strategy", "$n$", "bits/dim ↓", "difference [95 %]", *(_heading(key) for key in keys)]
+    lead = f"{comparison.headline.in_short}{arrow(comparison.headline.better)}"
+    headings = ["strategy", "$n$", lead, "difference [95 %]", *(_heading(key) for key in keys)]
     body: list[str] = []
     for place, budget in enumerate(budgets):
         body += ["\\midrule"] if place else []
@@ -102,16 +104,17 @@ def _table(comparison: Comparison, dataset: str, budgets: Sequence[int]) -> list
     ]
 
 
-def _block(comparison: Comparison, cells: list[Cell], budget: int, keys: list[str]) -> list[str]:
-    """Return one budget's rows under a line of their own."""
+def _block(comparison: SuiteComparison, cells: list[Cell], budget: int, keys: list[str]) -> list[str]:
+    """Return one budget's rows under a line of their own, independent pixels last where they are known."""
+    headline = comparison.headline.key
     starred = {
-        c.cell.strategy for c in contrasts(comparison, HEADLINE) if c.is_significant and c.cell in cells
+        c.cell.strategy for c in contrasts(comparison, headline) if c.is_significant and c.cell in cells
     }
-    differences = decimals_of_differences(cell.difference(HEADLINE) for cell in cells)
-    columns = {key: _column(comparison, cells, key) for key in (HEADLINE, *keys)}
+    differences = decimals_of_differences(cell.difference(headline) for cell in cells)
+    columns = {key: _column(comparison, cells, key) for key in (headline, *keys)}
     lines = [f"\\multicolumn{{{4 + len(keys)}}}{{l}}{{\\emph{{{budget} training images}}}} \\\\"]
     for row, cell in enumerate(cells):
-        paired = cell.difference(HEADLINE)
+        paired = cell.difference(headline)
         difference = "baseline" if cell.strategy == comparison.suite.baseline else "--"
         if paired.n:
             star = " ★" if cell.strategy in starred else ""
@@ -120,14 +123,20 @@ def _block(comparison: Comparison, cells: list[Cell], budget: int, keys: list[st
         entries = [
             f"\\texttt{{{escaped(cell.strategy)}}}",
             str(cell.done),
-            columns[HEADLINE][row],
+            columns[headline][row],
             difference,
         ]
         lines.append(f"{' & '.join([*entries, *texts])} \\\\")
+    found = marginals(comparison, cells[0].dataset, budget)
+    if found.n:
+        decimals = decimals_for((cell.score(headline) for cell in cells), headline)
+        score_text = escaped(mean_and_half_width(found, decimals))
+        entries = [escaped(MARGINALS_NAME), str(found.n), score_text, *["--"] * (1 + len(keys))]
+        lines.append(f"{' & '.join(entries)} \\\\")
     return lines
 
 
-def _column(comparison: Comparison, cells: list[Cell], key: str) -> list[str]:
+def _column(comparison: SuiteComparison, cells: list[Cell], key: str) -> list[str]:
     decimals = decimals_for((cell.score(key) for cell in cells), key)
     best = supported_best(comparison, cells, key)
     texts = [escaped(mean_and_half_width(cell.score(key), decimals)) for cell in cells]
@@ -138,16 +147,16 @@ def _column(comparison: Comparison, cells: list[Cell], key: str) -> list[str]:
 
 
 def _heading(key: str) -> str:
-    arrow = {"lower": " ↓", "higher": " ↑"}.get(score(key).better, "")
-    return {"nearest_training_ratio": "near"}.get(key, score(key).title) + arrow
+    known = score(key)
+    return {"nearest_training_ratio": "near"}.get(key, known.title) + arrow(known.better)
 
 
-def _caption(comparison: Comparison, dataset: str, cells: list[Cell]) -> str:
-    record = protocol_record(comparison.suite, dataset)
+def _caption(comparison: SuiteComparison, dataset: str, cells: list[Cell]) -> str:
+    record, key = protocol_record(comparison.suite, dataset), comparison.headline.key
     sentences = (
         f"{dataset}: means over seeds, n = {spread(cell.done for cell in cells)}, ± half a 95 % Student-t "
         f"interval. Difference: paired with {comparison.suite.baseline} by seed, [95 % interval], "
-        f"n = {spread(cell.difference(HEADLINE).n for cell in cells if cell.difference(HEADLINE).n)} pairs. "
+        f"n = {spread(cell.difference(key).n for cell in cells if cell.difference(key).n)} pairs. "
         "Bold: the best mean, where its paired 95 % interval against every other strategy excludes zero. "
         "★: sign-flip p, Holm-corrected over the suite, at most 0.05. "
         f"Features: {features_phrase(record)}. near: distance of samples to the nearest training image "

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from benchmark.running.progress import Run, Running, clock_time
 from benchmark.store.store import Record
+from benchmark.tasks.registry import task_of
 
 _LINE_SECONDS = 30.0
 
@@ -46,7 +47,9 @@ class Display:
         self.run.end(record)
         title = self.run.titles[record["id"]]
         if record["status"] == "done":
-            outcome = f"{record['bpd_heldout']:.3f} bits/dim held-out, {record['wall_seconds']:.0f} s"
+            headline = task_of(self.run.trials[0].family).headline
+            score = f"{record[headline.key]:.3f} {headline.unit} held-out"
+            outcome = f"{score}, {record['wall_seconds']:.0f} s"
         else:
             outcome = f"FAILED: {record['reason'].partition(chr(10))[0]}"
         self._print(f"{title}: {outcome}  ({self.run.line()})")

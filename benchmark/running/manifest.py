@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark.tasks.registry import task_of
+
 if TYPE_CHECKING:
     from benchmark.planning.suite import StrategyEntry, Suite
     from benchmark.planning.trial import Trial
@@ -13,13 +15,16 @@ if TYPE_CHECKING:
 
 def manifest_of(suite: Suite, path: Path, planned: Sequence[Trial]) -> dict[str, object]:
     """Return what a report starts from: the suite's trials under the names this suite gives them."""
-    settings = suite.settings
+    settings, task = suite.settings, task_of(suite.family)
     return {
         "suite": suite.name,
         "source": str(path),
         "file": str(path.resolve()),
         "title": settings.title,
         "baseline": settings.baseline,
+        "task": task.name,
+        "family": suite.family_code.name,
+        "headline": task.headline.to_dict(),
         "command": f"bench run {path}",
         "augmentation_space": _space(planned),
         "strategies": {entry.shown: _how_chosen(entry) for entry in settings.strategies},

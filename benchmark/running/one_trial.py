@@ -39,8 +39,8 @@ def work_on(
 
     def go_on(stage: str, step: int, steps: int) -> None:
         watch.beat(stage, step, steps)
-        if attempt.stop is not None and stage not in ("codes", "prior") and attempt.stop():
-            raise KeyboardInterrupt  # the last checkpoint of stage `prior` holds all of the training
+        if attempt.stop is not None and stage not in trial.stages and attempt.stop():
+            raise KeyboardInterrupt  # the last checkpoint of the last stage holds all of the training
         attempt.progress(stage, step, steps)
 
     try:

@@ -13,7 +13,6 @@ from benchmark.planning.suite import Suite
 from benchmark.planning.trial import Trial
 from benchmark.running.run_settings import RunSettings
 from benchmark.store.writable import refuse_unwritable
-from pcvq2.config import PCVQ2Config
 
 _LEAST_FREE_BYTES, _BYTES_PER_TRIAL = (
     100 * 2**20,
@@ -30,12 +29,14 @@ def preflight(suite: Suite, trials: Sequence[Trial], runs: Path, settings: RunSe
     for trial in {(t.dataset, t.model.channels): t for t in trials}.values():
         with problems.noting():
             _check_extractor(suite, trial)
+        with problems.noting():
+            _check_metrics(suite, trial)
     with problems.noting():
         _check_shares(suite, settings)
     for trial in {(t.strategy.label, t.model.channels): t for t in trials}.values():
         with problems.noting():
             _check_views(suite, trial)
-    weights: dict[PCVQ2Config, int] = {}
+    weights: dict[object, int] = {}
     for trial in {trial.model: trial for trial in trials}.values():
         with problems.noting():
             weights[trial.model] = _weight_bytes(suite, trial)
@@ -63,23 +64,43 @@ def _check_views(suite: Suite, trial: Trial) -> None:
 
 def _weight_bytes(suite: Suite, trial: Trial) -> int:
     """Return what a model's weights take; refuse one that cannot be built."""
-    from pcvq2 import PCVQ2
+    from benchmark.families.checks import check_quickly
+    from strategies.contract.answers import said
 
+    code, family = trial.family_code, trial.family
     try:
-        return 4 * PCVQ2(trial.model).parameters_count
-    except (ValueError, RuntimeError, TypeError) as error:
+        count = family.build(trial.model, seed=0, device="cpu").parameters_count
+        if code.source_hash is not None:  # not a built-in one
+            check_quickly(family, trial.model)
+        return 4 * count
+    except (Exception, SystemExit) as error:  # a plugin may raise anything
+        if code.source_hash is None and not isinstance(error, ValueError | RuntimeError | TypeError):
+            raise
         message = f"the model of strategy '{trial.strategy.label}' cannot be built"
-        raise suite.error(_place(suite, trial), message, str(error).replace("\n", " ")) from error
+        if code.source_hash is not None:
+            message = f"family '{code.name}' fails on the model of strategy '{trial.strategy.label}'"
+        why = said(error).partition(": ")[2] if code.source_hash is None else said(error)
+        raise suite.error(_place(suite, trial), message, why.removeprefix("FamilyError: ")) from error
 
 
 def _check_extractor(suite: Suite, trial: Trial) -> None:
     """Refuse an extractor whose weights, package or labels are missing."""
-    from benchmark.trial.extractor_of import check_extractor
+    from benchmark.trial.extractor_of import refuse_unusable_extractor
 
     try:
-        check_extractor(trial)
+        refuse_unusable_extractor(trial)
     except UserError as error:
         raise suite.error(("evaluation", "extractor"), error.message, error.hint) from error
+
+
+def _check_metrics(suite: Suite, trial: Trial) -> None:
+    """Refuse a metric of the user's own that fails on images like the trial's."""
+    from benchmark.trial.own_metrics_of import refuse_failing_metrics
+
+    try:
+        refuse_failing_metrics(trial)
+    except UserError as error:
+        raise suite.error(("evaluation", "metrics"), error.message, error.hint) from error
 
 
 def _check_disk(runs: Path, weights: Sequence[int], settings: RunSettings) -> None:

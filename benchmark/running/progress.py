@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from benchmark.planning.trial import Trial
-from benchmark.planning.work import STAGES, Part, parts_of
+from benchmark.planning.work import Part, parts_of
 from benchmark.running.paces import Paces
 from benchmark.store.store import Record
 
@@ -88,9 +88,10 @@ class Run:
         self.running[trial_id] = heard
         self.at_once = max(self.at_once, len(self.running))
         if stage in parts:
-            earlier = [parts[s] for s in STAGES[: STAGES.index(stage)] if s in parts and s != "probes"]
-            for part in earlier:
-                self._shares[part.name] = 1.0
+            order = list(parts)
+            for earlier in order[: order.index(stage)]:
+                if earlier != "probes":
+                    self._shares[parts[earlier].name] = 1.0
             name = parts[stage].name
             self._shares[name] = max(self._shares.get(name, 0.0), heard.share)
 
@@ -112,7 +113,7 @@ class Run:
         if record["status"] == "done":
             self.done += 1
             if last is not None and last.stage in parts:
-                left = [p for s, p in parts.items() if STAGES.index(s) > STAGES.index(last.stage)]
+                left = list(parts.values())[list(parts).index(last.stage) + 1 :]
                 work = (1 - last.share) * parts[last.stage].work + sum(part.work for part in left)
                 kind = parts[last.stage].kind if not left else ("several stages",)
                 self._paces.note(kind, work, now - last.heard)

@@ -12,7 +12,7 @@ from benchmark.running.run_settings import RunSettings
 from benchmark.store.store import Record, Store
 from benchmark.tuning.rounds import Rounds
 from benchmark.tuning.sampler import ask_and_tell
-from benchmark.tuning.search import SCORE, Tuning
+from benchmark.tuning.search import Tuning
 
 
 class Serial(contextlib.AbstractContextManager["Serial"]):
@@ -44,7 +44,7 @@ class Serial(contextlib.AbstractContextManager["Serial"]):
             record = self._work_on(trial, watcher)
             if record is not None:
                 watcher.end(record)
-            rounds.report(trial.id, (record or {}).get(SCORE))
+            rounds.report(trial.id, (record or {}).get(tuning.score))
         return rounds
 
     def _work_on(self, trial: Trial, watcher: Watcher) -> Record | None:

@@ -48,7 +48,7 @@ def counts(found: Sequence[TrialState]) -> str:
 
 
 def _unfinished(trial: Trial, record: Record | None, store: Store, older: list[Record]) -> TrialState:
-    checkpoint = _checkpoint(store, trial.id)
+    checkpoint = _checkpoint(store, trial)
     if store.is_claimed(trial.id):
         return TrialState(trial, "running", "another `bench run` is at it")
     if record is not None:
@@ -90,11 +90,11 @@ def differing_fields(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[
     return [f"{key} {json.dumps(one)} -> {json.dumps(other)}" for key, one, other in differences(before, now)]
 
 
-def _checkpoint(store: Store, trial_id: str) -> str:
+def _checkpoint(store: Store, trial: Trial) -> str:
     """Say where the newest readable checkpoint of a trial stands, e.g. "stage prior, step 40"."""
-    for stage in ("prior", "codes"):
+    for stage in reversed(trial.stages):
         for name in (f"{stage}.checkpoint", f"{stage}.checkpoint.previous"):
-            path = store.checkpoint_path(trial_id) / name
+            path = store.checkpoint_path(trial.id) / name
             if path.is_file():
                 step = _step_of(path.read_bytes()[:_HEADER_BYTES])
                 return f"stage {stage}" + (f", step {step}" if step is not None else "")

@@ -18,7 +18,7 @@ import torch
 from benchmark.metrics.extractor_base import Extractor, Images
 from benchmark.metrics.feature_cache import FeatureCache
 from benchmark.metrics.leakage import build_judge, leakage_scores
-from benchmark.metrics.score import ImageSets, Score, score_samples
+from benchmark.metrics.score import ImageSets, ScoreValue, score_samples
 from benchmark.selftest.check import Check
 from benchmark.selftest.codebooks import check_codebooks
 from benchmark.selftest.planting import FAULTS, Planted, noisy
@@ -40,7 +40,7 @@ class _Bench:
 
     def score(
         self, generated: Images, names: Sequence[str] | None = None, *, rebuilt: Images | None = None
-    ) -> dict[str, Score]:
+    ) -> dict[str, ScoreValue]:
         """Score generated images against the held-out ones."""
         p = self.planted
         sets = ImageSets(
@@ -57,7 +57,7 @@ class _Bench:
         self.checks.append(Check(name, self.extractor.name, case, expectation, shown, images, bool(passed)))
 
 
-def check_with_extractor(planted: Planted, extractor: Extractor) -> list[Check]:
+def judge_extractor(planted: Planted, extractor: Extractor) -> list[Check]:
     """Run every case that looks at features."""
     bench = _Bench(planted, extractor)
     fresh = _numbers(bench.score(planted.fresh))

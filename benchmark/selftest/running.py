@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.text import Text
 
 from benchmark.metrics.extractor_base import Extractor
-from benchmark.metrics.extractors import load_extractor
-from benchmark.selftest.cases import check_with_extractor, check_without_extractor
+from benchmark.metrics.extractors import EXTRACTORS, load_extractor
+from benchmark.selftest.cases import check_without_extractor, judge_extractor
 from benchmark.selftest.check import Check
 from benchmark.selftest.planting import Planted, plant
-from benchmark.selftest.table import checks_csv, markdown_text
+from benchmark.selftest.table import csv_of_checks, markdown_text
 from pcvq2.trainer.whole_file import write_whole
 
 DEFAULT = ("random",)
@@ -41,13 +41,13 @@ def run_selftest(
             if accuracy is not None:
                 right = f"{accuracy:.1%} of {len(planted.dataset.heldout)} held-out images right"
                 notes.append(f"`{name}` on {planted.dataset.name} gets {right}.")
-            checks += _shown(check_with_extractor(planted, extractor), console)
+            checks += _shown(judge_extractor(planted, extractor), console)
         checks += _shown(check_without_extractor(planted), console)
     failed = sum(not check.passed for check in checks)
     console.print(f"{len(checks) - failed} of {len(checks)} passed, {failed} failed")
     if output is not None:
         write_whole(output / "README.md", markdown_text(checks, notes).encode())
-        write_whole(output / "table.csv", checks_csv(checks).encode())
+        write_whole(output / "table.csv", csv_of_checks(checks).encode())
         console.print(f"table: {output / 'README.md'}", soft_wrap=True)
     return failed == 0
 
@@ -55,7 +55,7 @@ def run_selftest(
 def _extractor(name: str, planted: Planted) -> Extractor | str:
     """Return the extractor, or why this dataset cannot have it."""
     dataset = planted.dataset
-    if name != "classifier":
+    if name not in EXTRACTORS or EXTRACTORS[name].needs != "labels":
         return load_extractor(name, channels=dataset.channels)
     from benchmark.metrics.classifier import Classifier, Labelled
 

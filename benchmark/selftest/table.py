@@ -12,7 +12,7 @@ from benchmark.selftest.check import Check
 from benchmark.store.environment import git_commit, processor, versions
 
 
-def checks_csv(checks: Sequence[Check]) -> str:
+def csv_of_checks(checks: Sequence[Check]) -> str:
     """Return one line per check."""
     stream = io.StringIO()
     names = [field.name for field in dataclasses.fields(Check)]

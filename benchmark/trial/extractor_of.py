@@ -9,17 +9,16 @@ import numpy as np
 from benchmark.data import Dataset, load_dataset
 from benchmark.errors import UserError
 from benchmark.metrics.extractor_base import Extractor
-from benchmark.metrics.extractors import load_extractor
+from benchmark.metrics.extractors import EXTRACTORS, load_extractor
+from benchmark.own import Own
 from benchmark.planning.trial import Trial
-from strategies.contract.plugin import Plugin
 
-NEED_NOTHING = ("random", "pixels")
 _UNLABELLED = "Known to have labels: digits and torchvision's sets. Name another extractor, e.g. random"
 
 
 def extractor_of(trial: Trial, dataset: Dataset, folder: Path, device: str) -> Extractor:
     """Build the extractor of a trial; a classifier is trained, or restored from `folder`, first."""
-    if trial.extractor != "classifier":
+    if _needs(trial) != "labels":
         return load_extractor(trial.extractor, channels=dataset.channels, device=device)
     from benchmark.metrics.classifier import Classifier, Labelled
 
@@ -30,18 +29,24 @@ def extractor_of(trial: Trial, dataset: Dataset, folder: Path, device: str) -> E
     return Classifier(labelled, device=device)
 
 
-def check_extractor(trial: Trial) -> None:
+def refuse_unusable_extractor(trial: Trial) -> None:
     """Raise UserError when a trial's extractor lacks a file, a package or labels, or is not one at all."""
-    if trial.extractor in NEED_NOTHING:
+    if _needs(trial) == "nothing":
         return
-    if trial.extractor == "classifier":
+    if _needs(trial) == "labels":
         dataset = load_dataset(trial.dataset)
         if dataset.train_labels is None or dataset.heldout_labels is None:
             raise UserError(_unlabelled(trial, dataset), _UNLABELLED)
         return
     extractor = load_extractor(trial.extractor, channels=trial.model.channels)
-    if isinstance(trial.extractor, Plugin):
+    if isinstance(trial.extractor, Own):
         _try_out(extractor, trial)
+
+
+def _needs(trial: Trial) -> str:
+    """Return what a built-in extractor needs; "its code" for one of the user's own."""
+    name = trial.extractor
+    return EXTRACTORS[name].needs if isinstance(name, str) and name in EXTRACTORS else "its code"
 
 
 def _try_out(extractor: Extractor, trial: Trial) -> None:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from benchmark.metrics.codes import code_usage
+from benchmark.families.contract import Ledger, Model
 from benchmark.metrics.intervals import mean_scored
 from benchmark.planning.trial import Trial
 from benchmark.planning.work import LIKELIHOOD_IMAGES
 from benchmark.pulse import pulse
 from benchmark.store.store import Record
 from benchmark.trial.views import Views
-from pcvq2 import PCVQ2, FitLog
-from pcvq2.likelihood import BITS_PER_NAT
+from pcvq2.trainer.log import FitLog
 
+_BATCH = 128  # images whose likelihood is taken at once
+_REBUILT = 256  # or that are reconstructed
 LISTED_INDICES = 5000  # a longer budget is named by its seed alone
+UNREPRESENTED = "the model has no representation to reconstruct images from"
 
 
 def budget_keys(rows: np.ndarray[Any, np.dtype[np.int64]], pool: int, order_seed: int) -> Record:
@@ -29,52 +34,84 @@ def budget_keys(rows: np.ndarray[Any, np.dtype[np.int64]], pool: int, order_seed
     return keys | {"budget_indices": None, "budget_indices_null_reason": f"too many to list: {how}"}
 
 
-def likelihood_keys(model: PCVQ2, train: Tensor, validation: Tensor | None, heldout: Tensor) -> Record:
-    """Return the ledger of every split on clean images, in bits per dimension."""
+def likelihood_keys(model: Model, train: Tensor, validation: Tensor | None, heldout: Tensor) -> Record:
+    """Return the ledger of every split on clean images, in bits per dimension.
+
+    `TERM_bpd` and `TERM_SPLIT_bpd` of each term, `SUBTOTAL_SPLIT_bpd`, `bpd_SPLIT`.
+    """
     splits = {"train": train[:LIKELIHOOD_IMAGES], "heldout": heldout}
     if validation is not None:
         splits["validation"] = validation
-    ledgers = {name: model.bits_per_dim(split, pulse=pulse) for name, split in splits.items()}
+    totals: dict[str, Tensor] = {}
     keys: Record = {}
-    for split, ledger in ledgers.items():
+    for split, images in splits.items():
         infix = "" if split == "heldout" else f"_{split}"
-        keys |= {f"rate_{level}{infix}_bpd": float(rate.mean()) for level, rate in ledger.rates.items()}
-        keys[f"bpd_{split}"] = float(ledger.total.double().mean())
-        keys[f"rate_{split}_bpd"] = float(ledger.rate.double().mean())
-        keys[f"distortion{infix}_bpd"] = float(ledger.distortion.double().mean())
+        ledgers = list(_ledgers(model, images))
+        totals[split] = torch.cat([ledger.total for ledger in ledgers])
+        keys |= {f"{name}{infix}_bpd": value for name, value in _means([x.terms for x in ledgers])}
+        keys[f"bpd_{split}"] = float(totals[split].double().mean())
+        keys |= {f"{name}_{split}_bpd": value for name, value in _means([x.subtotals for x in ledgers])}
     if validation is None:
         keys |= {"bpd_validation": None, "bpd_validation_null_reason": "no image of the budget validates"}
-    heldout_total = ledgers["heldout"].total
-    bpd = mean_scored(heldout_total.double().cpu().numpy())
+    bpd = mean_scored(totals["heldout"].double().cpu().numpy())
     keys |= {"bpd_heldout_low": bpd.low, "bpd_heldout_high": bpd.high}
     keys["bpd_gap"] = keys["bpd_heldout"] - keys["bpd_train"]
     return keys
 
 
-def code_keys(model: PCVQ2, heldout: Tensor) -> Record:
-    """Return how the codebooks are used on held-out images: a collapsed map has perplexity near 1."""
-    keys: Record = {"codebook_size": model.config.vqvae.codes}
-    for level, codes in zip(model.config.vqvae.levels, model.encode(heldout), strict=True):
-        keys[f"perplexity_{level}"], keys[f"codes_used_{level}"] = code_usage(codes)
-    return keys
+def _ledgers(model: Model, images: Tensor) -> Iterator[Ledger]:
+    for batch in images.split(_BATCH):
+        pulse()
+        yield model.bits_per_dim(batch)
 
 
-def reconstruction_keys(model: PCVQ2, train: Tensor, heldout: Tensor, rebuilt: Tensor) -> Record:
-    """Return mean squared errors of pixels in [0, 1]."""
+def _means(parts: Sequence[Mapping[str, Tensor]]) -> Iterator[tuple[str, float]]:
+    for name in parts[0]:
+        yield name, float(torch.cat([part[name] for part in parts]).mean())
+
+
+def reference_keys(budget: Tensor, heldout: Tensor) -> Record:
+    """Return what held-out images cost where only the levels of each pixel of the budget are known.
+
+    A table's reference line; no part of the trial's key, for it depends on nothing but the images.
+    """
+    from benchmark.families.marginals.model import marginal_bits
+
+    return {"bpd_marginals": marginal_bits(budget, heldout)}
+
+
+def reconstruct(model: Model, images: Tensor) -> Tensor | None:
+    """Return uint8 images (N, C, H, W) as the model's representation keeps them; None where it has none."""
+    rebuilt: list[Tensor] = []
+    for batch in images.split(_REBUILT):
+        pulse()
+        found = model.reconstruct(batch)
+        if found is None:
+            return None
+        rebuilt.append(found)
+    return torch.cat(rebuilt)
+
+
+def reconstruction_keys(model: Model, train: Tensor, heldout: Tensor, rebuilt: Tensor | None) -> Record:
+    """Return mean squared errors of pixels in [0, 1]; null for a model that reconstructs nothing."""
+    seen = train[:LIKELIHOOD_IMAGES]
+    again = None if rebuilt is None else reconstruct(model, seen)
+    if rebuilt is None or again is None:
+        keys = ("reconstruction_mse", "reconstruction_mse_train")
+        return dict.fromkeys(keys) | {f"{key}_null_reason": UNREPRESENTED for key in keys}
 
     def error(images: Tensor, others: Tensor) -> float:
         return float(((images.double() - others.double()) / 255).square().mean())
 
-    seen = train[:LIKELIHOOD_IMAGES]
     return {
         "reconstruction_mse": error(heldout, rebuilt),
-        "reconstruction_mse_train": error(seen, model.reconstruct(seen, pulse=pulse)),
+        "reconstruction_mse_train": error(seen, again),
     }
 
 
 def training_keys(trial: Trial, log: FitLog, views: Views) -> Record:
-    """Return costs and the learning curve of the stage prior."""
-    per_dim = BITS_PER_NAT / (trial.model.channels * trial.model.size**2)
+    """Return costs and the learning curve of the last stage."""
+    per_dim = 1.0 / math.log(2.0) / (trial.model.channels * trial.model.size**2)
     steps = [int(row["step"] or 0) for row in log.curve]
 
     def rates(split: str) -> list[float | None]:
@@ -85,7 +122,7 @@ def training_keys(trial: Trial, log: FitLog, views: Views) -> Record:
         "validation_images": trial.validation_images,
         "images_seen": log.images_seen,
         **{f"{stage}_seconds": of.seconds for stage, of in log.stages.items()},
-        "codes_shared": log.stages["codes"].shared,
+        **{f"{s.name}_shared": log.stages[s.name].shared for s in trial.family.stages if s.shareable},
         **{f"precision_{stage}": of.precision for stage, of in log.stages.items()},
         **{f"{stage}_steps": of.steps for stage, of in log.stages.items()},
         "selected_step": log.selected_step,

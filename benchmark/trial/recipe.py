@@ -1,8 +1,9 @@
-"""One trial, read top to bottom: data, two stages of training, samples, scores, record. No Ray."""
+"""One trial, read top to bottom: data, training, samples, scores, record. No Ray."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,27 +11,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.data import budget_indices, load_dataset
+from benchmark.data import Dataset, budget_indices, load_dataset
+from benchmark.families.contract import Model
+from benchmark.families.saved import save_model
 from benchmark.metrics.score import ImageSets
 from benchmark.planning.seeds import seed_for, subset_seed
 from benchmark.planning.trial import Trial
 from benchmark.planning.work import Steps, scoring_parts
-from benchmark.pulse import heard_by, pulse
+from benchmark.pulse import heard_by
 from benchmark.store.store import Record, Store
 from benchmark.trial.attempt import Attempt
 from benchmark.trial.extractor_of import extractor_of
 from benchmark.trial.model_keys import (
+    UNREPRESENTED,
     budget_keys,
-    code_keys,
     likelihood_keys,
+    reconstruct,
     reconstruction_keys,
+    reference_keys,
     training_keys,
 )
 from benchmark.trial.record import heading
 from benchmark.trial.repeats import repeated_keys
 from benchmark.trial.sample_keys import Sampler, leakage_keys, prepare_probes, sample_keys
 from benchmark.trial.views import Views
-from pcvq2 import PCVQ2, Feed, Session
+from pcvq2.trainer.session import Feed, Progress, Session
 from strategies.contract.answers import validation_share_of
 
 
@@ -39,35 +44,21 @@ def run_trial(trial: Trial, store: Store, attempt: Attempt) -> tuple[Record, dic
     device, threads, progress = attempt.device, attempt.threads, attempt.progress
     torch.set_num_threads(threads)
     start = time.perf_counter()
-    dataset = attempt.dataset or load_dataset(trial.dataset)
-    if dataset.fingerprint != trial.fingerprint:
-        raise ValueError(
-            f"the images of '{dataset.name}' have changed since the run was planned; run it again"
-        )
-    rows = budget_indices(dataset, trial.budget, subset_seed(trial))
-    subset = dataset.train[rows]
-    images, heldout = _to_device(subset, device), _to_device(dataset.heldout, device)
-    learned = trial.budget - trial.validation_images
-    train, validation = images[:learned], images[learned:] if trial.validation_images else None
-
-    prepare_probes(trial, heldout, store, progress)
-    model = PCVQ2(trial.model, seed=seed_for(trial, "model"), device=device)
+    images = _images(trial, attempt.dataset, device)
+    prepare_probes(trial, images.heldout, store, progress)
+    model = trial.family.build(trial.model, seed=seed_for(trial, "model"), device=device)
     views = Views(trial, seed_for(trial, "views"))
-    log = model.fit(
-        train,
-        _feed(trial, views),
-        Session(
-            checkpoints=store.checkpoint_path(trial.id),
-            every_seconds=attempt.checkpoint_seconds,
-            owner=trial.id,
-            shared=store.shared_codes,
-            progress=progress,
-            stop=attempt.stop,
-        ),
-        validation=validation,
-        heldout=heldout,
+    session = Session(
+        checkpoints=store.checkpoint_path(trial.id),
+        every_seconds=attempt.checkpoint_seconds,
+        owner=trial.id,
+        shared=store.shared_codes,
+        progress=progress,
+        stop=attempt.stop,
     )
-    model.save(store.model_path(trial.id))
+    feed, splits = _feed(trial, views), {"validation": images.validation, "heldout": images.heldout}
+    log = model.fit(images.train, feed, session, **splits)
+    save_model(trial.family_code, model, store.model_path(trial.id))
 
     sampling_start = time.perf_counter()
     samples = model.sample(
@@ -76,29 +67,9 @@ def run_trial(trial: Trial, store: Store, attempt: Attempt) -> tuple[Record, dic
         progress=lambda done, count: progress("sampling", done, count),
     )
     scoring_start = time.perf_counter()
-    steps = Steps("scoring", scoring_parts(trial), progress)
-    with heard_by(steps.report):
-        with steps.part("reconstructions"):
-            reconstructions = model.reconstruct(heldout, pulse=pulse)
-        sets = ImageSets(
-            train=subset[:learned],
-            pool=dataset.train,
-            heldout=dataset.heldout,
-            generated=_to_numpy(samples),
-            reconstructions=_to_numpy(reconstructions),
-        )
-        with steps.part("extractor"):
-            extractor = extractor_of(trial, dataset, store.extractors, device)
-        scores, artifacts = sample_keys(trial, extractor, sets, store, steps)
-        scores |= leakage_keys(trial, heldout, samples, store, steps)
-        scores |= repeated_keys(Sampler(trial, model, extractor, sets, heldout, store), scores, steps)
-        scores |= _truth(trial, samples)
-        record = heading(trial) | {"status": "done"} | scores
-        with steps.part("likelihood"):
-            record |= likelihood_keys(model, train, validation, heldout) | code_keys(model, heldout)
-            record |= reconstruction_keys(model, train, heldout, reconstructions)
+    record, artifacts = _scored(trial, model, images, samples, (store, device, progress))
     record |= views.summary() | training_keys(trial, log, views)
-    record |= budget_keys(rows, len(dataset.train), subset_seed(trial))
+    record |= budget_keys(images.rows, len(images.dataset.train), subset_seed(trial))
     record |= {
         "parameters": model.parameters_count,
         "sampling_seconds": scoring_start - sampling_start,
@@ -109,6 +80,69 @@ def run_trial(trial: Trial, store: Store, attempt: Attempt) -> tuple[Record, dic
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return record, artifacts | views.artifact()
+
+
+@dataclass(frozen=True)
+class _TrialImages:
+    """A trial's images: uint8 (N, C, H, W) on the device, and where they come from."""
+
+    dataset: Dataset
+    rows: np.ndarray[Any, np.dtype[np.int64]]  # of the training pool: the budget
+    budget: Tensor  # train and validation
+    train: Tensor
+    validation: Tensor | None
+    heldout: Tensor
+
+
+def _images(trial: Trial, dataset: Dataset | None, device: str) -> _TrialImages:
+    """Read a trial's images, from where they lie unless given. Raises ValueError where they have changed."""
+    dataset = dataset or load_dataset(trial.dataset)
+    if dataset.fingerprint != trial.fingerprint:
+        raise ValueError(
+            f"the images of '{dataset.name}' have changed since the run was planned; run it again"
+        )
+    rows = budget_indices(dataset, trial.budget, subset_seed(trial))
+    budget, heldout = _to_device(dataset.train[rows], device), _to_device(dataset.heldout, device)
+    learned = trial.budget - trial.validation_images
+    validation = budget[learned:] if trial.validation_images else None
+    return _TrialImages(dataset, rows, budget, budget[:learned], validation, heldout)
+
+
+def _scored(
+    trial: Trial,
+    model: Model,
+    images: _TrialImages,
+    samples: Tensor,
+    place: tuple[Store, str, Progress],
+) -> tuple[Record, dict[str, bytes]]:
+    """Return what a record says of a trained model and its samples, and the images that are kept."""
+    (store, device, progress), heldout, dataset = place, images.heldout, images.dataset
+    steps = Steps("scoring", scoring_parts(trial), progress)
+    with heard_by(steps.report):
+        with steps.part("reconstructions"):
+            rebuilt = reconstruct(model, heldout)
+        sets = ImageSets(
+            train=_to_numpy(images.train),
+            pool=dataset.train,
+            heldout=dataset.heldout,
+            generated=_to_numpy(samples),
+            reconstructions=_to_numpy(heldout[:0] if rebuilt is None else rebuilt),
+        )
+        with steps.part("extractor"):
+            extractor = extractor_of(trial, dataset, store.extractors, device)
+        scores, artifacts = sample_keys(trial, extractor, sets, store, steps)
+        if rebuilt is None:
+            nothing = [key for key in scores if key.startswith("rfid") and key.endswith("_null_reason")]
+            scores |= dict.fromkeys(nothing, UNREPRESENTED)
+        scores |= leakage_keys(trial, heldout, samples, store, steps)
+        scores |= repeated_keys(Sampler(trial, model, extractor, sets, heldout, store), scores, steps)
+        scores |= _truth(trial, samples)
+        record = heading(trial) | {"status": "done"} | scores
+        with steps.part("likelihood"):
+            record |= likelihood_keys(model, images.train, images.validation, heldout)
+            record |= reference_keys(images.budget, heldout) | trial.family.diagnostics(model, heldout)
+            record |= reconstruction_keys(model, images.train, heldout, rebuilt)
+    return record, artifacts
 
 
 def _feed(trial: Trial, views: Views) -> Feed:

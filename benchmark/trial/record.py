@@ -1,4 +1,4 @@
-"""What every record of a trial carries, and the record of one that failed."""
+"""What every record carries, done or failed: which trial, and what it was made with."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def heading(trial: Trial) -> Record:
         "strategy_class": trial.strategy.name,
         "seed": trial.seed,
         "initialisation": trial.initialisation,
+        **({} if trial.family_code.is_default else {"family": trial.family_code.name}),
         "versions": versions(),
         "hardware": processor(),
         "git_commit": git_commit(),

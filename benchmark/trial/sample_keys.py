@@ -14,16 +14,17 @@ from benchmark.metrics.extractors import load_extractor
 from benchmark.metrics.feature_cache import FeatureCache
 from benchmark.metrics.leakage import build_judge, leakage_scores, prepare_judge
 from benchmark.metrics.memorisation import nearest_index
-from benchmark.metrics.names import NOT_OF_SAMPLES
-from benchmark.metrics.score import COUNTS, SETS_OF, ImageSets, Score, score_samples, suffixed
+from benchmark.metrics.names import COUNTS, NOT_OF_SAMPLES, SETS_OF
+from benchmark.metrics.own_metric import own_scores
+from benchmark.metrics.score import ImageSets, ScoreValue, metric_sets, score_samples, suffixed
 from benchmark.planning.seeds import seed_for
 from benchmark.planning.work import Steps, probes_group
 from benchmark.store.store import Record, Store
 from pcvq2.trainer.randomness import derive_seed
 
 if TYPE_CHECKING:
+    from benchmark.families.contract import Model
     from benchmark.planning.trial import Trial
-    from pcvq2 import PCVQ2
     from pcvq2.trainer.session import Progress
 
 SHOWN = 32  # images of each kind kept for the report's grids
@@ -41,13 +42,15 @@ def sample_keys(
         "references": len(sets.heldout),
         **feature_scores(trial, extractor, sets, store, steps),
     }
+    if trial.own_metrics:
+        scores["own_metrics"] = {metric.name: metric.shown for metric in trial.own_metrics}
     cache = FeatureCache(extractor, sets.heldout, store.features)
     return scores, {"images.npz": _shown(cache, sets)}
 
 
 def feature_scores(
     trial: Trial, extractor: Extractor, sets: ImageSets, store: Store, steps: Steps, *, sampling: int = 0
-) -> dict[str, Score]:
+) -> dict[str, ScoreValue]:
     """Return the scores of one set of samples in both kinds of features.
 
     These are the suite's metrics; of further samplings, those that samples can change.
@@ -58,6 +61,7 @@ def feature_scores(
     with steps.part(f"scores {sampling}"):
         cache = FeatureCache(extractor, sets.heldout, store.features)
         scores = score_samples(cache, sets, seed=seed, metrics=names)
+        scores |= own_scores(trial.own_metrics, metric_sets(cache, sets, seed))
     if trial.extractor != "pixels":
         with steps.part(f"pixels {sampling}"):
             pixels = load_extractor("pixels", channels=trial.model.channels)
@@ -123,7 +127,7 @@ class Sampler:
     """Draw and score the n-th set of samples of a trained model, as the first was drawn and scored."""
 
     trial: Trial
-    model: PCVQ2
+    model: Model
     extractor: Extractor
     sets: ImageSets  # what the first set was compared with
     heldout: Tensor

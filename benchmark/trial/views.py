@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pcvq2.trainer.randomness import derive_seed
 from strategies.contract.answers import StrategyError, condition_size_of, state_of, strengths_of
-from strategies.contract.base import STAGES, Likelihoods, StepContext
+from strategies.contract.base import Likelihoods, StepContext
 from strategies.contract.view_rules import broken_rule
 
 if TYPE_CHECKING:
@@ -32,11 +32,13 @@ class Views:
     def __init__(self, trial: Trial, seed: int) -> None:
         self._space, self._seed = trial.space, seed
         self._kept: dict[str, Tensor] = {}  # uint8 (POINTS, SHOWN, C, H, W) of "views.stage", "clean.stage"
-        self._strategies = {stage: trial.strategy.make() for stage in STAGES}
-        self._told = condition_size_of(self._strategies["prior"], trial.space)
+        self._names = trial.stages
+        self._last = trial.stages[-1]
+        self._strategies = {stage: trial.strategy.make() for stage in trial.stages}
+        self._told = condition_size_of(self._strategies[self._last], trial.space)
         self._stages = trial.strategy.stages
         self.drawn = self.changed = 0
-        self.strengths: dict[str, list[float]] = {stage: [] for stage in STAGES}
+        self.strengths: dict[str, list[float]] = {stage: [] for stage in trial.stages}
         self.gaps: dict[int, float | None] = {}
         self._step = 0
 
@@ -69,8 +71,8 @@ class Views:
     def observe(
         self, *, progress: float, rate_train: float, rate_validation: float, rate_unigram: float
     ) -> None:
-        """Pass feedback on to the strategy of the stage prior; see pcvq2.Feed."""
-        strategy = self._strategies["prior"]
+        """Pass feedback on to the strategy of the last stage; see pcvq2.Feed."""
+        strategy = self._strategies[self._last]
         strategy.observe(Likelihoods(progress, rate_train, rate_validation, rate_unigram))
         learned = rate_unigram - rate_train
         self.gaps[self._step] = (rate_validation - rate_train) / learned if learned > 0 else None
@@ -96,8 +98,8 @@ class Views:
             strategy.load_state_dict(state["strategies"][stage])
 
     def strength_at(self, step: int) -> float:
-        """Return the strength of the last view drawn before `step` steps of the stage prior were done."""
-        drawn = self.strengths["prior"]
+        """Return the strength of the last view drawn before `step` steps of the last stage were done."""
+        drawn = self.strengths[self._last]
         return drawn[min(step, len(drawn)) - 1] if drawn else 0.0
 
     def artifact(self) -> dict[str, bytes]:
@@ -106,7 +108,7 @@ class Views:
         views.npz: `views` and `clean` uint8 (POINTS, SHOWN, H, W, C), `progress` (POINTS,), `stage`. Empty
         where nothing was drawn.
         """
-        for stage in reversed(STAGES):
+        for stage in reversed(self._names):
             if f"views.{stage}" in self._kept:
                 views, clean = (
                     self._kept[f"{name}.{stage}"].permute(0, 1, 3, 4, 2).numpy()
@@ -120,9 +122,9 @@ class Views:
     def summary(self) -> dict[str, Any]:
         """Return the record's keys about what was drawn."""
         keys: dict[str, Any] = {"augmented_share": self.changed / self.drawn if self.drawn else 0.0}
-        for stage in STAGES:
+        for stage in self._names:
             drawn = self.strengths[stage]
             keys[f"mean_strength_{stage}"] = sum(drawn) / len(drawn) if drawn else 0.0
-        keys["mean_strength"] = keys["mean_strength_prior"]
-        keys["strategy_state"] = state_of(self._strategies["prior"])  # of `adaptive`: its trace
+        keys["mean_strength"] = keys[f"mean_strength_{self._last}"]
+        keys["strategy_state"] = state_of(self._strategies[self._last])  # of `adaptive`: its trace
         return keys

@@ -19,7 +19,7 @@ from benchmark.store.environment import git_commit, processor, versions
 from benchmark.store.store import Store
 from benchmark.tuning.rounds import Candidate, Rounds
 from benchmark.tuning.sampler import describe
-from benchmark.tuning.search import SCORE, Tuning
+from benchmark.tuning.search import Tuning
 
 _LEVEL = 0.95
 
@@ -45,7 +45,8 @@ def entry_of(tuning: Tuning, candidate: Candidate) -> dict[str, Any]:
     entry = {**tuning.entry, **{name: value for name, value in changes.items() if name != "model"}}
     if "model" in changes:
         model = entry.get("model", {})
-        entry["model"] = {**model, "prior": {**model.get("prior", {}), **changes["model"]["prior"]}}
+        changed = {part: {**model.get(part, {}), **fields} for part, fields in changes["model"].items()}
+        entry["model"] = {**model, **changed}
     note = {
         "trials": tuning.trials,
         "seeds": list(tuning.seeds),
@@ -95,13 +96,13 @@ def difference(rounds: Rounds, best: Candidate, level: float = _LEVEL) -> dict[s
 _ONE_SEED = "one tuning seed has no spread"
 
 
-def conclusion(best: Candidate, found: dict[str, Any]) -> str:
+def conclusion(best: Candidate, found: dict[str, Any], unit: str) -> str:
     """Say in a sentence whether tuning found more than noise."""
     if best.number == 0:
         return "No setting did better than the defaults, which the entry below keeps."
     if found["mean"] is None:
         return "The defaults have no score, so nothing can be said about what tuning gained."
-    gain = f"{-found['mean']:.4f} bits/dim below the defaults on validation images"
+    gain = f"{-found['mean']:.4f} {unit} below the defaults on validation images"
     if found["low"] is None:
         return (
             f"The best setting is {gain} with one tuning seed: whether that is more than noise "
@@ -132,7 +133,8 @@ def summary(tuning: Tuning, rounds: Rounds) -> dict[str, Any]:
         "budget": template.budget,
         "validation_images": template.validation_images,
         "seeds": list(tuning.seeds),
-        "score": SCORE,
+        "score": tuning.score,
+        "unit": tuning.unit,
         "space": {
             name: {"kind": type(domain).__name__, **dataclasses.asdict(domain), "start": tuning.starts[name]}
             for name, domain in tuning.tunable.items()
@@ -141,7 +143,7 @@ def summary(tuning: Tuning, rounds: Rounds) -> dict[str, Any]:
         "trials": [_told(tuning, rounds, c, places.get(c.number)) for c in rounds.candidates],
         "best": best.number,
         "difference_from_defaults": found,
-        "conclusion": conclusion(best, found),
+        "conclusion": conclusion(best, found, tuning.unit),
         "entry": entry,
         "entry_yaml": entry_yaml(entry),
         "versions": versions() | {"optuna": describe(tuning)["optuna"]},
@@ -172,7 +174,13 @@ def rows(result: dict[str, Any]) -> Sequence[tuple[str, ...]]:
     """Return a table's header and a row per setting, best first."""
     names, seeds = list(result["space"]), result["seeds"]
     spread = [f"seed {seed}" for seed in seeds] if len(seeds) > 1 else []
-    header = ("rank", "trial", *names, f"bits/dim, {result['validation_images']} validation images", *spread)
+    header = (
+        "rank",
+        "trial",
+        *names,
+        f"{result['unit']}, {result['validation_images']} validation images",
+        *spread,
+    )
     told = sorted(result["trials"], key=lambda trial: (trial["rank"] is None, trial["rank"], trial["number"]))
     return [header] + [
         (

@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pcvq2.config import override
+from benchmark.tasks.registry import task_of
 from pcvq2.trainer.randomness import derive_seed
+from pcvq2.trainer.settings import override
 from strategies.contract.answers import plain
 from strategies.contract.tunable import Tunable, Uniform, Value
 
 if TYPE_CHECKING:
+    from benchmark.families.contract import Family
     from benchmark.planning.trial import Trial
 
-SCORE = "bpd_validation"  # all that the search looks at
-DROPOUT = "model.prior.dropout"  # of the rival that does not augment
+DROPOUT = "dropout"  # of a part of the model: what the rival that does not augment turns
 Setting = Mapping[str, Value]  # a value for each name that is tuned
 
 
@@ -43,6 +44,16 @@ class Tuning:
         return self.template.strategy.label
 
     @property
+    def score(self) -> str:
+        """Return the key of a record that the search looks at, and nothing else."""
+        return task_of(self.template.family).validation_score
+
+    @property
+    def unit(self) -> str:
+        """Return the unit of that score."""
+        return task_of(self.template.family).headline.unit
+
+    @property
     def sampler_seed(self) -> int:
         """Return the seed of the sampler's draws."""
         named = (self.template.fingerprint, self.template.budget, self.label, "tuning")
@@ -52,8 +63,9 @@ class Tuning:
         """Return what values change in the suite's entry; nothing at the starts."""
         if dict(values) == self.starts:
             return {}
-        if set(values) == {DROPOUT}:
-            return {"model": {"prior": {"dropout": values[DROPOUT]}}}
+        name = dropout_name(self.template.family)
+        if set(values) == {name}:
+            return {"model": {self.template.family.dropout: {DROPOUT: values[name]}}}
         return self.template.strategy.code.load().from_tuned(values)
 
     def trial(self, values: Setting, seed: int) -> Trial:
@@ -69,12 +81,20 @@ def changed(template: Trial, changes: Mapping[str, Any], seed: int) -> Trial:
     """Return a trial with other parameters or another dropout, and another seed."""
     own = {name: value for name, value in changes.items() if name != "model"}
     parameters = plain(template.strategy.parameters | own, "parameters")
+    model: Any = template.model
+    for part, fields in changes.get("model", {}).items():
+        model = override(model, part, fields)
     return dataclasses.replace(
         template,
         seed=seed,
         strategy=dataclasses.replace(template.strategy, parameters=parameters),
-        model=override(template.model, "prior", changes.get("model", {}).get("prior", {})),
+        model=model,
     )
+
+
+def dropout_name(family: Family) -> str:
+    """Name the dropout of a family's model as it is searched; "" where it has none."""
+    return f"model.{family.dropout}.{DROPOUT}" if family.dropout else ""
 
 
 def _rounded(value: Value, domain: object) -> Value:

@@ -1,7 +1,8 @@
 """What `bench tune` is going to do: whose parameters, on which images, which trials (no torch, no Ray).
 
-The score is the bits per dimension of validation images out of the budget. A strategy or a selection of
-weights that looks at validation images itself (`adaptive`, `best_validation`) looks at these very images.
+The score is the headline of the family's task on validation images out of the budget: bits per dimension.
+A strategy or a selection of weights that looks at validation images itself (`adaptive`, `best_validation`)
+looks at these very images.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from benchmark.planning.plan import DEFAULT_VALIDATION_SHARE, plan_trials
 from benchmark.planning.strategy_choice import found_code
 from benchmark.planning.suite import Evaluation, Repeats, StrategyEntry, Suite
 from benchmark.planning.trial import Trial
-from benchmark.tuning.search import DROPOUT, Tuning
+from benchmark.tuning.search import Tuning, dropout_name
 from strategies import Uniform
 from strategies.checks import StrategyError, check_tunable
 from strategies.contract.declared import start_values, tunable_of
@@ -106,11 +107,18 @@ def _index(suite: Suite, strategy: str) -> int:
 
 
 def _declared(suite: Suite, index: int) -> Tunable:
-    """Return what may be tuned of an entry; of `none`, which has no parameters, the prior's dropout."""
+    """Return what may be tuned of an entry; of `none`, which has no parameters, the model's dropout."""
     entry, place = suite.settings.strategies[index], ("strategies", index)
     code = found_code(suite, index, entry.name)
     if code.is_none:
-        return {DROPOUT: Uniform(0.0, 0.7)}
+        dropout = dropout_name(suite.family)
+        if not dropout:
+            raise suite.error(
+                place,
+                f"strategy '{entry.shown}' has nothing to tune",
+                f"models of family '{suite.family.name}' have no dropout, which is what it could turn",
+            )
+        return {dropout: Uniform(0.0, 0.7)}
     strategy = code.load()
     tunable = tunable_of(strategy)
     if not tunable:
@@ -129,15 +137,16 @@ def _declared(suite: Suite, index: int) -> Tunable:
 
 def _written(suite: Suite, index: int, tunable: Tunable) -> set[str]:
     """Name the entry's keys that tuning writes, and the note of an earlier tuning."""
-    if DROPOUT in tunable:
+    if dropout_name(suite.family) in tunable:
         return {"tuning"}
     strategy = found_code(suite, index, suite.settings.strategies[index].name).load()
     return {"tuning", *strategy.from_tuned(start_values(strategy))}
 
 
 def _starts(template: Trial) -> dict[str, Value]:
-    if template.strategy.code.is_none:
-        return {DROPOUT: template.model.prior.dropout}
+    family = template.family
+    if template.strategy.code.is_none and family.dropout is not None:
+        return {dropout_name(family): getattr(template.model, family.dropout).dropout}
     return start_values(template.strategy.code.load())
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, TypeVar, get_args
 
 from pcvq2.trainer.limits import check_number, check_whole
 
 Selection = Literal["last", "best_validation"]
 Precision = Literal["float32", "bfloat16", "auto"]
+Config = TypeVar("Config")
 
 
 def check_precision(value: str) -> None:
@@ -46,3 +47,25 @@ class StageConfig:
         check_number(self, "polyak", 0, 1, ends="[)")
         if not isinstance(self.compile, bool):
             raise ValueError(f"compile must be true or false, got {self.compile!r}")
+
+
+def override(config: Config, part: str, values: dict[str, Any]) -> Config:
+    """Replace fields of one part of a configuration, both dataclasses: a network's, or `STAGE_stage`."""
+    if not values:
+        return config
+    current = getattr(config, part)
+    known = {f.name for f in fields(current)}
+    unknown = set(values) - known
+    if unknown:
+        raise KeyError(f"{part} has no field {sorted(unknown)}; known: {', '.join(sorted(known))}")
+    values = {k: _as_field(k, v, getattr(current, k)) for k, v in values.items()}
+    changed: Config = replace(config, **{part: replace(current, **values)})  # type: ignore[type-var]
+    return changed
+
+
+def _as_field(name: str, value: Any, current: Any) -> Any:
+    """Return a value as a file's words mean it: lists are tuples, 2e5 steps are 200,000."""
+    if isinstance(value, list):
+        return tuple(value)
+    whole = name == "micro_batch" or (isinstance(current, int) and not isinstance(current, bool))
+    return int(value) if whole and isinstance(value, float) and value.is_integer() else value

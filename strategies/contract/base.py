@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # a schedule is plain Python: listing strategies must not cos
 
     from strategies.augmentation.space import AugmentationSpace
 
-STAGES = ("codes", "prior")
+STAGES = ("codes", "prior")  # of the family pc-vq2; other families have their own
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,15 @@ class View(NamedTuple):
 
 @dataclass(frozen=True)
 class Likelihoods:
-    """Rates of clean codes under the prior in training, nats per code, dropout off."""
+    """Losses on clean images of the model in training, dropout off.
+
+    All in one unit of the model's family: of pc-vq2 nats per code.
+    """
 
     progress: float
     rate_train: float
     rate_validation: float
-    rate_unigram: float  # of a model that knows only how often each code occurs
+    rate_unigram: float  # of a model that knows only how often each value occurs
 
 
 class Strategy:
@@ -59,10 +62,13 @@ class Strategy:
     """
 
     validation_share: float = 0.0
-    """Share of the budget set aside for `observe`; the prior never learns from it."""
+    """Share of the budget set aside for `observe`; the model never learns from it."""
 
     conditions_decoder: bool = False
     """Whether the decoder is told too, where stage `codes` is augmented."""
+
+    version: ClassVar[int] = 1
+    """Of a built-in strategy: raised when it comes to mean something else, so that its records are new."""
 
     tunable: ClassVar[Tunable] = {}
     """What `bench tune` may change: constructor parameters, or names that `from_tuned` turns into some."""
@@ -99,7 +105,7 @@ class Strategy:
         return View(context.space.draw(images, strengths, probability=probability, seed=context.seed))
 
     def observe(self, likelihoods: Likelihoods) -> None:
-        """Receive feedback from the stage `prior`; needs `validation_share` > 0."""
+        """Receive feedback from the last stage; needs `validation_share` > 0."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return what `observe` has changed, as plain JSON values."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
-def hash_of(content: bytes) -> str:
+def short_hash(content: bytes) -> str:
     """Hash content into 16 hex digits."""
     return hashlib.sha256(content).hexdigest()[:16]
 
@@ -39,9 +39,9 @@ def hash_of_sources(sources: dict[str, bytes]) -> str:
     """Hash the files of a piece of code; a single one by its content alone, wherever it lies."""
     (_, own), *others = sources.items()
     if not others:
-        return hash_of(own)
-    lines = [hash_of(own), *sorted(f"{name} {hash_of(source)}" for name, source in others)]
-    return hash_of("\n".join(lines).encode())
+        return short_hash(own)
+    lines = [short_hash(own), *sorted(f"{name} {short_hash(source)}" for name, source in others)]
+    return short_hash("\n".join(lines).encode())
 
 
 def tops_of(source: bytes, name: str) -> set[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from strategies.contract.imports import hash_of, hash_of_sources, sources_of, tops_of
+from strategies.contract.imports import hash_of_sources, short_hash, sources_of, tops_of
 
 _PRODUCT = ("benchmark", "pcvq2", "strategies")
 _NEVER_BESIDE = frozenset({*sys.stdlib_module_names, *_PRODUCT})
@@ -27,7 +27,7 @@ def split_name(text: str) -> tuple[str, str] | None:
     return (file, class_name) if colon and file.endswith(".py") else None
 
 
-def plugin_label(text: str) -> str:
+def shown_name(text: str) -> str:
     """Return what people call a thing: the class of `path.py:Class`, any other text as it is."""
     split = split_name(text)
     return split[1] if split else text
@@ -128,7 +128,7 @@ class _Importer(MetaPathFinder, ExecutionLoader):
     """
 
     def __init__(self, plugin: Plugin) -> None:
-        self.package = f"bench_plugin_{hash_of(f'{plugin.path} {plugin.source_hash}'.encode())}"
+        self.package = f"bench_plugin_{short_hash(f'{plugin.path} {plugin.source_hash}'.encode())}"
         folder, stem = plugin.path.parent, plugin.path.stem
         self.main = f"{self.package}.{stem if stem.isidentifier() else '__plugin__'}"
         self._modules: dict[str, tuple[Path, bytes]] = {self.package: (folder, b"")}

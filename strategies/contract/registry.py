@@ -91,6 +91,7 @@ class Code:
     source_hash: str | None = None  # None: a built-in strategy as it was shipped
     package: str = ""  # distribution and version, of an installed one
     bases: tuple[str, ...] = ()  # what else it is built on, with a hash; not built-in classes as shipped
+    version: int = 1  # of a built-in one as shipped
     plugin: Plugin | None = None
 
     @property
@@ -101,7 +102,8 @@ class Code:
     @property
     def key(self) -> dict[str, Any]:
         """Return what tells this code from other code, as JSON values."""
-        more = {"package": self.package, "bases": list(self.bases)}
+        version = self.version if self.version > 1 else None
+        more = {"package": self.package, "bases": list(self.bases), "version": version}
         return {"name": self.name, "source_hash": self.source_hash} | {k: v for k, v in more.items() if v}
 
     def load(self) -> type[Strategy]:
@@ -135,8 +137,10 @@ def _code_of_registered(name: str) -> Code:
     if entry.strategy is None:
         raise ImportError(entry.problem)
     if not entry.package:
-        return Code(name, None if is_shipped(entry.strategy) else meaning(entry.strategy))
-    return Code(name, _package_hash(entry.strategy), entry.package, _bases(entry.strategy))
+        if is_shipped(entry.strategy):
+            return Code(name, version=_version(entry.strategy))
+        return Code(name, meaning(entry.strategy))
+    return Code(name, package_hash(entry.strategy), entry.package, _bases(entry.strategy))
 
 
 def _bases(strategy: type[Strategy]) -> tuple[str, ...]:
@@ -145,16 +149,22 @@ def _bases(strategy: type[Strategy]) -> tuple[str, ...]:
     others = [c for c in strategy.__mro__[1:] if issubclass(c, Strategy)]
     others = [c for c in others if c.__module__.partition(".")[0] != own]
     hashes = {
-        c: meaning(c) if c.__module__.startswith("strategies.") else _package_hash(c)
+        c: meaning(c) if c.__module__.startswith("strategies.") else package_hash(c)
         for c in others
         if not is_shipped(c)
     }
-    return tuple(f"{place_of(c)} {found}" for c, found in hashes.items())
+    risen = [f"{place_of(c)} version {_version(c)}" for c in others if c not in hashes and _version(c) > 1]
+    return (*(f"{place_of(c)} {found}" for c, found in hashes.items()), *risen)
 
 
-def _package_hash(strategy: type[Strategy]) -> str:
-    """Hash a module and what it imports of its own package: an editable install changes without a version."""
-    module = sys.modules[strategy.__module__]
+def _version(strategy: type[Strategy]) -> int:
+    """Return the version that a class declares itself; what it is built on counts for itself."""
+    return int(vars(strategy).get("version", 1))
+
+
+def package_hash(found: type) -> str:
+    """Hash a class's module and what that imports of its own package: an editable install may change."""
+    module = sys.modules[found.__module__]
     file, parts = Path(str(module.__file__)), module.__name__.split(".")
     depth = len(parts) + (file.name == "__init__.py")
     return hash_of_sources(sources_of(file, file.parents[depth - 1], lambda top: top == parts[0]))

@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from benchmark.errors import UserError
-from benchmark.report.comparing.comparison import Comparison, compare
-from benchmark.report.reading.loading import load_suite
+from benchmark.report.comparing.comparison import SuiteComparison, compare
+from benchmark.report.reading.loading import load_records
 from benchmark.report.reading.protocol import refuse_mixed_protocols
+from benchmark.report.words.frame import table_csv
 from benchmark.report.words.readme import readme_text
-from benchmark.report.words.tables import csv_text
+from benchmark.report.words.section import Contents
+from benchmark.report.words.sections import SECTIONS
 
 Record = dict[str, Any]
 Change = Callable[[Record], Record | None]
@@ -27,7 +29,7 @@ NOISE = (0.010, -0.004, 0.002)
 
 def record_of(dataset: str, budget: int, strategy: str, seed: int) -> Record:
     """Make a plausible finished record."""
-    bits = 3.0 + 0.1 * seed + EFFECT[strategy] + (NOISE[seed % 3] if strategy != "none" else 0.0)
+    bits = 3.0 + 0.1 * seed + EFFECT.get(strategy, 0.1) + (NOISE[seed % 3] if strategy != "none" else 0.0)
     steps = [0, 50, 100, 150, 200]
     rate = [2.0, 1.4, 1.0, 0.9, 0.95]
     return {
@@ -109,18 +111,18 @@ def write_suite(
     return path
 
 
-def compared(manifest: Path) -> Comparison:
-    suite = load_suite(manifest, manifest.parent.parent)
+def compared(manifest: Path) -> SuiteComparison:
+    suite = load_records(manifest, manifest.parent.parent)
     refuse_mixed_protocols(suite)
     return compare(suite)
 
 
 def readme_of(manifest: Path) -> str:
-    return readme_text(compared(manifest), [])
+    return readme_text(Contents(compared(manifest)), SECTIONS)
 
 
-def rows_of(comparison: Comparison) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(csv_text(comparison))))
+def rows_of(comparison: SuiteComparison) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(table_csv(comparison))))
 
 
 def only(**match: object) -> Callable[[Record], bool]:

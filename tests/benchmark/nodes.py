@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -12,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import ray
 
@@ -78,13 +76,3 @@ class Node:
         self.process.wait(timeout=30)
         self.output.close()
         shutil.rmtree(self.scratch, ignore_errors=True)
-
-
-def deterministic(record: dict[str, Any]) -> dict[str, Any]:
-    drop = {"finished_at", "codes_shared"}
-    return {k: v for k, v in record.items() if not k.endswith("_seconds") and k not in drop}
-
-
-def records(runs: Path) -> dict[str, dict[str, Any]]:
-    found = [json.loads(path.read_text()) for path in (runs / "records").glob("*.json")]
-    return {record["id"]: deterministic(record) for record in found}

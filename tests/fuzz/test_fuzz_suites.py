@@ -13,7 +13,7 @@ from cases import ODD, cases, check_message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.data import dataset as datasets
+from benchmark.data import readers
 from benchmark.data.sources import read_digits
 from benchmark.errors import UserError, is_one_line
 from benchmark.planning.plan import plan_trials
@@ -68,7 +68,7 @@ SUITES += [here(path.read_text()) for path in sorted((ROOT / "suites").glob("*.y
 @pytest.fixture(autouse=True)
 def _quick_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read the digits once, and never larger than they need be."""
-    monkeypatch.setattr(datasets, "read_digits", quick_digits)
+    monkeypatch.setattr(readers, "read_digits", quick_digits)
 
 
 @functools.cache

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import pytest
 import torch
+from photographs import photographs
 
 from benchmark.data import DatasetSpec, load_dataset
 from pcvq2 import PCVQ2, override, preset
 from pcvq2.codes_stage import encode_all, train_codes
 from pcvq2.trainer.steps import StageRun
 
-CATS = Path(__file__).parents[3] / "shared" / "data" / "cifar10_cats.zip"
 
-
-@pytest.mark.skipif(not CATS.is_file(), reason=f"{CATS} is missing: no photographs to learn codes from")
 def test_nearly_all_of_512_codes_are_in_use_after_100_steps_on_cats() -> None:
     """Both maps, on images that were not trained on; the prototype's top map collapsed here."""
-    cats = load_dataset(DatasetSpec("cats", f"zip:{CATS}", size=32, heldout=500))
+    cats = load_dataset(DatasetSpec("cats", f"zip:{photographs()}", size=32, heldout=500))
     train, heldout = (
         torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
         for images in (cats.train[:1000], cats.heldout)

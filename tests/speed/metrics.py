@@ -22,9 +22,11 @@ from cleanfid import fid as clean_fid
 from prdc import compute_prdc
 from timing import medians
 
-from benchmark.metrics.comparison import Comparison
+from benchmark.metrics.catalogue import OF_FEATURES
 from benchmark.metrics.distances import fit_gaussian, frechet_between, frechet_distance, kernel_distance
+from benchmark.metrics.feature_sets import FeatureSets
 from benchmark.metrics.manifold import manifold_scores
+from benchmark.metrics.recipes import recipe_of
 
 Call = Callable[[], object]
 
@@ -127,8 +129,8 @@ def compare_everything(count: int, dimension: int, rounds: int) -> None:
         found["ours"] = [frechet_distance(real, generated), kernel_distance(real, generated), *scores]
 
     def every() -> None:
-        recipes = Comparison(features, 0).recipes()
-        found["all"] = [recipe().value for name, recipe in recipes.items() if name != "rfid"]
+        sets = FeatureSets(features, 0)
+        found["all"] = [recipe_of(metric.name)(sets).value for metric in OF_FEATURES if metric.name != "rfid"]
 
     slow, fast, whole = medians(rounds, theirs, same, every, warm_up=False)
     walls = [wall_seconds(call) for call in (theirs, same, every)]

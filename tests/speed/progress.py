@@ -20,7 +20,7 @@ from benchmark.cost.measure import probe_trials
 from benchmark.cost.stand_ins import plan_for_cost
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
-from benchmark.planning.work import STAGES
+from benchmark.planning.work import stages_of
 from benchmark.running.one_trial import work_on
 from benchmark.running.progress import Run
 from benchmark.running.run_settings import RunSettings
@@ -46,14 +46,15 @@ class Watch:
     """Note the ETA as a run goes, and which stage took how long."""
 
     def __init__(self, run: Run) -> None:
+        self.stages = stages_of(run.trials[0])
         self.run, self.began = run, time.perf_counter()
         self.times: list[float] = []
         self.etas: list[float | None] = []
-        self.took = dict.fromkeys((*STAGES, "other"), 0.0)
+        self.took = dict.fromkeys((*self.stages, "other"), 0.0)
         self._last, self._stage = self.began, "other"
 
     def step(self, trial_id: str, stage: str, step: int, steps: int) -> None:
-        self._tick(stage if stage in STAGES else "other")
+        self._tick(stage if stage in self.stages else "other")
         self.run.step(trial_id, stage, step, steps)
         self.times.append(time.perf_counter() - self.began)
         self.etas.append(self.run.eta_seconds)
@@ -96,8 +97,8 @@ def main() -> None:
         Serial(Store(Path(folder) / "runs"), RunSettings(), work_on).run(trials, watch)
     whole = time.perf_counter() - watch.began
     print("| what | promised | it took | ratio |\n|:--|--:|--:|--:|")
-    for stage in STAGES:
-        promised, took = 3600 * getattr(cost, f"{stage}_hours"), watch.took[stage]
+    for stage in watch.stages:
+        promised, took = 3600 * cost.stage_hours[stage], watch.took[stage]
         print(f"| {stage} (probe) | {promised:.1f} s | {took:.1f} s | {promised / max(took, 1e-9):.2f} |")
     print(f"| all (probe) | {3600 * cost.hours:.1f} s | {whole:.1f} s | {3600 * cost.hours / whole:.2f} |")
     for share in (1 / 3, 1 / 2, 2 / 3):

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmark.report.reading.scores import SCORES
+from benchmark.report.reading.score_titles import SCORES
 from benchmark.store.environment import processor, versions
 
 DATASETS = ("digits", "shapes")

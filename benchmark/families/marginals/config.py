@@ -1,4 +1,4 @@
-"""What is to be chosen about the family `marginals` (no torch)."""
+"""The configuration of the family `marginals` (no torch)."""
 
 from __future__ import annotations
 

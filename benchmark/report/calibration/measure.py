@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr
 
-from benchmark.report.comparing.comparison import CONFIDENCE, estimate
+from benchmark.report.comparing.means import CONFIDENCE, estimate
 from benchmark.report.comparing.power import power_of
 from benchmark.report.comparing.resampling import bca_interval, bootstrap_interval, bootstrap_t_interval
 from benchmark.report.comparing.significance import LEVEL, holm, least_p, sign_flip_p
 
-Values = NDArray[np.float64]
-Seeds = Mapping[str, Values]  # strategy -> one number per seed, in the same order for all
+SeedValues = NDArray[np.float64]
+Seeds = Mapping[str, SeedValues]  # strategy -> one number per seed, in the same order for all
 PAIRS = (3, 5, 10, 20)
 COMPARISONS = 200  # A/A
 RESAMPLES = 1000  # coverage and planted effects
@@ -30,7 +30,7 @@ FAMILY = 4  # strategies compared with one baseline
 
 
 @dataclass(frozen=True)
-class Row:
+class MeasuredShare:
     """Hold one measured share: in `found` of `tries` something was so; `expected` is what theory says."""
 
     question: str
@@ -64,7 +64,7 @@ class Row:
         return asdict(self) | {"share": self.share, "chance_low": low, "chance_high": high}
 
 
-def calibrate(scores: Mapping[str, Seeds]) -> Iterator[Row]:
+def calibrate(scores: Mapping[str, Seeds]) -> Iterator[MeasuredShare]:
     """Yield every row. `scores`: score -> strategy -> values by seed, the baseline's under `none`."""
     for score, seeds in scores.items():
         for pairs in PAIRS:
@@ -74,12 +74,12 @@ def calibrate(scores: Mapping[str, Seeds]) -> Iterator[Row]:
         for strategy in [name for name in seeds if name != "none"]:
             differences = seeds[strategy] - seeds["none"]
             for pairs in PAIRS:
-                yield from coverage(score, strategy, differences, pairs)
+                yield from interval_coverage(score, strategy, differences, pairs)
             for pairs in PAIRS:
                 yield from planted(score, strategy, differences, pairs)
 
 
-def no_difference(score: str, none: Values, pairs: int) -> Iterator[Row]:
+def no_difference(score: str, none: SeedValues, pairs: int) -> Iterator[MeasuredShare]:
     """Compare `none` with itself: disjoint seeds, paired by position, COMPARISONS times."""
     generator = _generator("A/A", score, pairs)
     found = {"Student-t interval": 0, "sign flips": 0}
@@ -90,10 +90,10 @@ def no_difference(score: str, none: Values, pairs: int) -> Iterator[Row]:
         found["sign flips"] += sign_flip_p(differences) <= LEVEL
     flips = int(LEVEL / least_p(pairs)) * least_p(pairs)  # the level that so few p-values can reach
     for method, expected in (("Student-t interval", LEVEL), ("sign flips", flips)):
-        yield Row("A/A: found", score, method, pairs, "", found[method], COMPARISONS, expected)
+        yield MeasuredShare("A/A: found", score, method, pairs, "", found[method], COMPARISONS, expected)
 
 
-def family_of_none(score: str, none: Values, pairs: int = 10) -> Row:
+def family_of_none(score: str, none: SeedValues, pairs: int = 10) -> MeasuredShare:
     """Compare FAMILY copies of `none` with another, Holm-corrected: how often is any of them found?"""
     generator = _generator("family", score, pairs)
     found = 0
@@ -101,10 +101,12 @@ def family_of_none(score: str, none: Values, pairs: int = 10) -> Row:
         base, *others = generator.permutation(none)[: (FAMILY + 1) * pairs].reshape(FAMILY + 1, pairs)
         found += min(holm([sign_flip_p((other - base).tolist()) for other in others])) <= LEVEL
     detail = f"any of {FAMILY}; expected: at most"
-    return Row("A/A: found", score, "sign flips, Holm", pairs, detail, found, COMPARISONS, LEVEL)
+    return MeasuredShare("A/A: found", score, "sign flips, Holm", pairs, detail, found, COMPARISONS, LEVEL)
 
 
-def coverage(score: str, strategy: str, differences: Values, pairs: int) -> Iterator[Row]:
+def interval_coverage(
+    score: str, strategy: str, differences: SeedValues, pairs: int
+) -> Iterator[MeasuredShare]:
     """Count how often each interval holds the mean of the differences it is resampled from."""
     generator = _generator("coverage", score, strategy, pairs)
     truth = float(differences.mean())
@@ -115,10 +117,12 @@ def coverage(score: str, strategy: str, differences: Values, pairs: int) -> Iter
             low, high = interval(sample)
             found[name] += low <= truth <= high
     for name, count in found.items():
-        yield Row("coverage", score, name, pairs, f"{strategy} - none", count, RESAMPLES, CONFIDENCE)
+        yield MeasuredShare(
+            "coverage", score, name, pairs, f"{strategy} - none", count, RESAMPLES, CONFIDENCE
+        )
 
 
-def planted(score: str, strategy: str, differences: Values, pairs: int) -> Iterator[Row]:
+def planted(score: str, strategy: str, differences: SeedValues, pairs: int) -> Iterator[MeasuredShare]:
     """Count how often an effect of a known size is found."""
     generator = _generator("planted", score, strategy, pairs)
     centred = (differences - differences.mean()) / differences.std()
@@ -132,7 +136,7 @@ def planted(score: str, strategy: str, differences: Values, pairs: int) -> Itera
         for method, count in counts.items():
             expected = 0.0 if method == "sign flips" and least_p(pairs) > LEVEL else stated
             detail = f"{strategy} - none, {effect:g} SD"
-            yield Row("planted: found", score, method, pairs, detail, count, RESAMPLES, expected)
+            yield MeasuredShare("planted: found", score, method, pairs, detail, count, RESAMPLES, expected)
 
 
 def binomial_range(tries: int, share: float) -> tuple[int, int]:
@@ -142,7 +146,7 @@ def binomial_range(tries: int, share: float) -> tuple[int, int]:
     return int(np.argmax(below > tail)), int(np.argmax(below >= 1 - tail))
 
 
-def skewness(values: Values) -> float:
+def skewness(values: SeedValues) -> float:
     """Return the third standardised moment: 0 where values scatter alike on both sides of their mean."""
     centred = values - values.mean()
     return float((centred**3).mean() / (centred**2).mean() ** 1.5)

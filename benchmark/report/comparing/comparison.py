@@ -1,56 +1,23 @@
-"""Compare strategies seed by seed: means, Student-t intervals and paired differences.
+"""Compare strategies seed by seed: every score's mean and paired difference to the baseline.
 
-Student (1908), *The probable error of a mean*. The unit of analysis is the seed; a pair is two strategies
-under the same (dataset, budget, seed), which share images, initial weights and sampling noise.
+The unit of analysis is the seed; a pair is two strategies under the same (dataset, budget, seed), which share
+images, initial weights and sampling noise.
 """
 
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from scipy.special import stdtrit  # the quantile of scipy.stats.t, at a tenth of the import time
+from benchmark.report.comparing.means import MeanOverSeeds, by_seed, estimate, paired_difference
+from benchmark.report.reading.scores import LeadScore, numeric_keys
+from benchmark.report.reading.suite_records import SuiteRecords
 
-from benchmark.report.reading.loading import Record, SuiteRecords
-from benchmark.report.reading.scores import number_in, numeric_keys
-
-CONFIDENCE = 0.95
 Rest = ParamSpec("Rest")
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """Hold a mean over n seeds with its interval; `low` and `high` are NaN when n < 2."""
-
-    n: int = 0
-    mean: float = math.nan
-    low: float = math.nan
-    high: float = math.nan
-    left_out: int = 0  # paired differences only: planned seeds without a number in both arms
-
-    @property
-    def has_interval(self) -> bool:
-        """Say whether there are two seeds or more."""
-        return self.n >= 2
-
-    @property
-    def half_width(self) -> float:
-        """Return half the interval's width; NaN without an interval."""
-        return (self.high - self.low) / 2
-
-    @property
-    def side_of_zero(self) -> str:
-        """Return where the interval lies: "below", "above", "around" zero, or "unknown" without one."""
-        if not self.has_interval:
-            return "unknown"
-        if self.low <= 0.0 <= self.high:
-            return "around"
-        return "below" if self.high < 0.0 else "above"
 
 
 @dataclass(frozen=True)
@@ -62,31 +29,36 @@ class Cell:
     strategy: str
     planned: int
     done: int
-    scores: Mapping[str, Estimate] = field(default_factory=dict)
-    differences: Mapping[str, Estimate] = field(default_factory=dict)  # empty for the baseline itself
+    scores: Mapping[str, MeanOverSeeds] = field(default_factory=dict)
+    differences: Mapping[str, MeanOverSeeds] = field(default_factory=dict)  # empty for the baseline itself
 
-    def score(self, key: str) -> Estimate:
+    def score(self, key: str) -> MeanOverSeeds:
         """Return a score's estimate, with n = 0 where there is no number."""
-        return self.scores.get(key, Estimate())
+        return self.scores.get(key, MeanOverSeeds())
 
-    def difference(self, key: str) -> Estimate:
+    def difference(self, key: str) -> MeanOverSeeds:
         """Return a score's paired difference to the baseline, with n = 0 where there is none."""
-        return self.differences.get(key, Estimate())
+        return self.differences.get(key, MeanOverSeeds())
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SuiteComparison:
     """Hold a suite's records together with everything computed from them."""
 
     suite: SuiteRecords
     metrics: tuple[str, ...]
     cells: tuple[Cell, ...]  # by dataset (the plan's order), budget (ascending), strategy (the plan's order)
 
+    @property
+    def headline(self) -> LeadScore:
+        """Return the score that leads, as the manifest names it."""
+        return self.suite.headline
+
     def at(self, dataset: str, budget: int | None = None) -> list[Cell]:
         """Return the cells of a dataset, of one budget or of all."""
         return [c for c in self.cells if c.dataset == dataset and budget in (None, c.budget)]
 
-    def between(self, key: str, ours: Cell, theirs: Cell) -> Estimate:
+    def between(self, key: str, ours: Cell, theirs: Cell) -> MeanOverSeeds:
         """Return the paired difference ours - theirs of two cells with the same dataset and budget."""
         seeds = {
             trial.seed
@@ -110,12 +82,12 @@ class Comparison:
 
 
 def remembered(
-    compute: Callable[Concatenate[Comparison, Rest], Result],
-) -> Callable[Concatenate[Comparison, Rest], Result]:
+    compute: Callable[Concatenate[SuiteComparison, Rest], Result],
+) -> Callable[Concatenate[SuiteComparison, Rest], Result]:
     """Compute something from a comparison once, however many pages and tables ask for it."""
 
     @functools.wraps(compute)
-    def once(comparison: Comparison, /, *rest: Rest.args, **named: Rest.kwargs) -> Result:
+    def once(comparison: SuiteComparison, /, *rest: Rest.args, **named: Rest.kwargs) -> Result:
         place = (compute.__module__, compute.__qualname__, *rest, *named.items())
         if place not in comparison.memory:
             comparison.memory[place] = compute(comparison, *rest, **named)
@@ -125,41 +97,7 @@ def remembered(
     return once
 
 
-def estimate(values: Iterable[float]) -> Estimate:
-    """Return the mean and the 95 % Student-t interval of values, whatever their order."""
-    values = sorted(values)  # a fixed order of summation
-    n = len(values)
-    if n == 0:
-        return Estimate()
-    mean = math.fsum(values) / n
-    if n == 1:
-        return Estimate(1, mean)
-    variance = math.fsum((value - mean) ** 2 for value in values) / (n - 1)
-    half = float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) * math.sqrt(variance / n)
-    return Estimate(n, mean, mean - half, mean + half)
-
-
-def paired_difference(
-    ours: Mapping[int, float], theirs: Mapping[int, float], planned: Collection[int] = ()
-) -> Estimate:
-    """Return the estimate of ours - theirs over the seeds both have.
-
-    A seed that one arm lacks is dropped from both and counted in `left_out`, together with planned seeds
-    that neither has.
-    """
-    shared = ours.keys() & theirs.keys()
-    every = ours.keys() | theirs.keys() | set(planned)
-    found = estimate(ours[seed] - theirs[seed] for seed in shared)
-    return Estimate(found.n, found.mean, found.low, found.high, left_out=len(every) - len(shared))
-
-
-def by_seed(records: Mapping[int, Record], key: str) -> dict[int, float]:
-    """Return seed -> number, leaving out seeds whose record has none."""
-    numbers = {seed: number_in(record, key) for seed, record in records.items()}
-    return {seed: number for seed, number in numbers.items() if number is not None}
-
-
-def compare(suite: SuiteRecords) -> Comparison:
+def compare(suite: SuiteRecords) -> SuiteComparison:
     """Compute every estimate and every paired difference of a suite."""
     metrics = numeric_keys(suite.records.values())
     read: dict[tuple[Hashable, ...], dict[int, float]] = {
@@ -177,8 +115,8 @@ def compare(suite: SuiteRecords) -> Comparison:
         for strategy in suite.strategies
         if suite.planned(dataset, budget, strategy)
     )
-    comparison = Comparison(suite, metrics, cells)
-    comparison.memory.update(read)  # what Comparison.numbers would read again
+    comparison = SuiteComparison(suite, metrics, cells)
+    comparison.memory.update(read)  # what SuiteComparison.numbers would read again
     return comparison
 
 
@@ -192,7 +130,7 @@ def _cell(
     planned = suite.planned(*place)
     done = suite.done(*place)
     scores = {key: estimate(read[*place, key].values()) for key in metrics}
-    differences: dict[str, Estimate] = {}
+    differences: dict[str, MeanOverSeeds] = {}
     if suite.baseline is not None and strategy != suite.baseline:
         seeds = {trial.seed for trial in planned + suite.planned(dataset, budget, suite.baseline)}
         differences = {

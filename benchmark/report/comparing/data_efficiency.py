@@ -1,9 +1,8 @@
 """Read a strategy's worth in images: which budget gives the baseline the same score, and how much of a gap
 closes.
 
-Both are ratios of paired means, so their sets of plausible values come from inverting a paired t-test
-(Fieller (1954), *Some problems in interval estimation*): every value stays that the test does not reject at
-95 %. Such a set may be unbounded, and then says so. Between two budgets the baseline's score is taken to
+Both are ratios of paired means, so their sets of plausible values are `fieller`'s, which may be unbounded and
+then say so. Between two budgets the baseline's score is taken to
 move along a straight line in log(images); beyond the largest budget nothing is extrapolated.
 """
 
@@ -17,8 +16,9 @@ from itertools import pairwise
 import numpy as np
 from scipy.special import stdtrit
 
-from benchmark.report.comparing.comparison import CONFIDENCE, Comparison, remembered
-from benchmark.report.reading.scores import score
+from benchmark.report.comparing.comparison import SuiteComparison, remembered
+from benchmark.report.comparing.fieller import ratio_sets
+from benchmark.report.comparing.means import CONFIDENCE
 
 Curves = dict[int, dict[int, float]]  # budget -> seed -> the baseline's score, signed so that lower is better
 
@@ -63,7 +63,7 @@ class GapClosed:
 
 
 @remembered
-def equivalents(comparison: Comparison, key: str) -> list[Equivalent]:
+def equivalents(comparison: SuiteComparison, key: str) -> list[Equivalent]:
     """Return every strategy's equivalent sample size, where the baseline has two budgets."""
     found = []
     for dataset, budget, strategy, ours, curves in _paired(comparison, key):
@@ -77,7 +77,7 @@ def equivalents(comparison: Comparison, key: str) -> list[Equivalent]:
 
 
 @remembered
-def gaps_closed(comparison: Comparison, key: str) -> list[GapClosed]:
+def gaps_closed(comparison: SuiteComparison, key: str) -> list[GapClosed]:
     """Return the share of the baseline's gap to its largest budget that each strategy closes."""
     found = []
     for dataset, budget, strategy, ours, curves in _paired(comparison, key):
@@ -91,9 +91,9 @@ def gaps_closed(comparison: Comparison, key: str) -> list[GapClosed]:
     return found
 
 
-def flat_stretches(comparison: Comparison, key: str) -> list[tuple[str, int, int]]:
+def flat_stretches(comparison: SuiteComparison, key: str) -> list[tuple[str, int, int]]:
     """Return (dataset, budget, next budget) where the baseline's mean does not gain from more images."""
-    sign = -1.0 if score(key).better == "higher" else 1.0
+    sign = -1.0 if comparison.suite.score(key).better == "higher" else 1.0
     found = []
     for dataset in comparison.suite.datasets:
         means = {
@@ -105,33 +105,9 @@ def flat_stretches(comparison: Comparison, key: str) -> list[tuple[str, int, int
     return found
 
 
-def ratio_sets(numerators: Sequence[float], denominators: Sequence[float]) -> list[tuple[float, float]]:
-    """Return the intervals of ratios r for which mean(numerator - r * denominator) = 0 is not rejected.
-
-    Paired t-test at 95 %, n >= 2. The set is an interval, two rays or the whole line, never empty unless
-    nothing varies. Ends may be infinite.
-    """
-    a, b = np.asarray(numerators, float), np.asarray(denominators, float)
-    n = len(a)
-    factor = float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) ** 2 / n
-    (s_aa, s_ab), (_, s_bb) = np.cov(a, b)
-    square = float(b.mean() ** 2 - factor * s_bb)
-    half = float(a.mean() * b.mean() - factor * s_ab)
-    rest = float(a.mean() ** 2 - factor * s_aa)
-    if square == 0.0:
-        return [(-math.inf, math.inf)] if half == 0.0 and rest <= 0.0 else []
-    discriminant = half**2 - square * rest
-    if discriminant <= 0.0:
-        return [(-math.inf, math.inf)] if square < 0.0 else [(half / square, half / square)]
-    ends = sorted((half + sign * math.sqrt(discriminant)) / square for sign in (-1, 1))
-    if square > 0.0:
-        return [(ends[0], ends[1])]
-    return [(-math.inf, ends[0]), (ends[1], math.inf)]
-
-
-def _paired(comparison: Comparison, key: str) -> list[tuple[str, int, str, dict[int, float], Curves]]:
+def _paired(comparison: SuiteComparison, key: str) -> list[tuple[str, int, str, dict[int, float], Curves]]:
     """Return each cell but the baseline's with its scores and the baseline's curves, lower is better."""
-    suite, better = comparison.suite, score(key).better
+    suite, better = comparison.suite, comparison.suite.score(key).better
     if suite.baseline is None or not better:
         return []
     sign = 1.0 if better == "lower" else -1.0

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import chdtri, fdtri
 
-from benchmark.report.comparing.comparison import CONFIDENCE
+from benchmark.report.comparing.means import CONFIDENCE
 
 LEVELS = ("subset", "initialisation", "sampling")
-Place = tuple[int, int, int]  # seed (it draws the subset), initialisation, sampling
+RepeatPlace = tuple[int, int, int]  # seed (it draws the subset), initialisation, sampling
 _TAIL = (1 - CONFIDENCE) / 2
 
 
@@ -68,7 +68,7 @@ class MeanSquares:
         return max(low, 0.0) / self.expected[i][i], max(high, 0.0) / self.expected[i][i]
 
 
-def mean_squares(numbers: Mapping[Place, float]) -> MeanSquares | None:
+def mean_squares(numbers: Mapping[RepeatPlace, float]) -> MeanSquares | None:
     """Return the mean squares of a nested design; None where nothing is repeated.
 
     A level that is never repeated within the one above is one with it; with one subset, nothing is said of

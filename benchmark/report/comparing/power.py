@@ -17,10 +17,11 @@ from rich.text import Text
 from scipy.special import chdtri, ndtr, stdtrit
 
 from benchmark.errors import UserError
-from benchmark.report.comparing.comparison import CONFIDENCE, Comparison
-from benchmark.report.comparing.seed_scatter import seed_scatter
+from benchmark.report.comparing.comparison import SuiteComparison
+from benchmark.report.comparing.means import CONFIDENCE
+from benchmark.report.comparing.seed_scatter import Scatter, seed_scatter
 from benchmark.report.comparing.significance import LEVEL, contrasts, seeds_for_level
-from benchmark.report.reading.scores import judged_keys, score
+from benchmark.report.reading.scores import judged_keys
 
 MOST_SEEDS = 1000
 _MIDPOINTS = (np.arange(4000) + 0.5) / 4000
@@ -68,7 +69,7 @@ def seeds_needed(effect_in_sd: float, power: float, level: float = LEVEL) -> int
     return low
 
 
-def needs(comparison: Comparison, key: str, effect: str, power: float) -> list[Need]:
+def needs(comparison: SuiteComparison, key: str, effect: str, power: float) -> list[Need]:
     """Return what each comparison with the baseline needs. `effect`: "10%" of the baseline's mean, or a
     number.
 
@@ -78,30 +79,12 @@ def needs(comparison: Comparison, key: str, effect: str, power: float) -> list[N
     size, is_share = _parsed(effect)
     if not comparison.suite.baseline:
         raise UserError(f"suite '{comparison.suite.name}' names no baseline", "power is that of a comparison")
-    found = []
     family = len(contrasts(comparison, key))
     means = {(c.dataset, c.budget, c.strategy): c.score(key).mean for c in comparison.cells}
+    found = []
     for scatter in seed_scatter(comparison, key):
         base = means[scatter.dataset, scatter.budget, comparison.suite.baseline]
-        wanted = size * abs(base) if is_share else size
-        high = scatter.paired * math.sqrt(
-            (scatter.n - 1) / float(chdtri(scatter.n - 1, 0.5 + CONFIDENCE / 2))
-        )
-        star = seeds_needed(_in_sd(wanted, scatter.paired), power, LEVEL / max(family, 1))
-        found.append(
-            Need(
-                scatter.dataset,
-                scatter.budget,
-                scatter.strategy,
-                scatter.n,
-                scatter.paired,
-                high,
-                wanted,
-                seeds_needed(_in_sd(wanted, scatter.paired), power),
-                seeds_needed(_in_sd(wanted, high), power),
-                None if star is None else max(star, seeds_for_level(family)),
-            )
-        )
+        found.append(_need(scatter, size * abs(base) if is_share else size, power, family))
     if not found:
         known = ", ".join(judged_keys(comparison.metrics))
         raise UserError(
@@ -112,9 +95,28 @@ def needs(comparison: Comparison, key: str, effect: str, power: float) -> list[N
     return found
 
 
-def print_needs(found: list[Need], key: str, power: float, console: Console) -> None:
+def _need(scatter: Scatter, wanted: float, power: float, family: int) -> Need:
+    """Return what one comparison needs to find a difference, among a family of them."""
+    freedom = scatter.n - 1
+    high = scatter.paired * math.sqrt(freedom / float(chdtri(freedom, 0.5 + CONFIDENCE / 2)))
+    star = seeds_needed(_in_sd(wanted, scatter.paired), power, LEVEL / max(family, 1))
+    return Need(
+        scatter.dataset,
+        scatter.budget,
+        scatter.strategy,
+        scatter.n,
+        scatter.paired,
+        high,
+        wanted,
+        seeds_needed(_in_sd(wanted, scatter.paired), power),
+        seeds_needed(_in_sd(wanted, high), power),
+        None if star is None else max(star, seeds_for_level(family)),
+    )
+
+
+def print_needs(found: list[Need], title: str, power: float, console: Console) -> None:
     """Print a row per comparison and how to read it."""
-    title = f"seeds for {power:.0%} power in {score(key).title}"
+    title = f"seeds for {power:.0%} power in {title}"
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     table.add_column("strategy", overflow="fold", min_width=20, max_width=24)
     for heading in ("pairs", "SD", "effect", "seeds", "if SD is high", "for a star"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass
 
-from benchmark.report.comparing.comparison import Comparison
+from benchmark.report.comparing.comparison import SuiteComparison
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Scatter:
     removed: float
 
 
-def seed_scatter(comparison: Comparison, key: str) -> list[Scatter]:
+def seed_scatter(comparison: SuiteComparison, key: str) -> list[Scatter]:
     """Return the scatter of every contrast with three pairs or more; two give no usable variance."""
     suite = comparison.suite
     found = []

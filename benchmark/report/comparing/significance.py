@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.report.comparing.comparison import Cell, Comparison, Estimate, remembered
+from benchmark.report.comparing.comparison import Cell, SuiteComparison, remembered
+from benchmark.report.comparing.means import MeanOverSeeds
 from benchmark.report.comparing.resampling import bootstrap_intervals
-from benchmark.report.reading.scores import score
 
 LEVEL = 0.05
 _EXACT_UP_TO = 14  # pairs: 16,384 ways to flip; above, as many are drawn
@@ -32,7 +32,8 @@ class Contrast:
 
     cell: Cell
     key: str
-    difference: Estimate  # Student-t interval
+    better: str  # "lower", "higher" or "" where neither is
+    difference: MeanOverSeeds  # Student-t interval
     bootstrap: tuple[float, float]  # percentile interval over resampled pairs, for comparison; NaN if n < 2
     p: float  # two-sided; NaN without pairs
     p_holm: float  # corrected over the family: every contrast of this score in the suite
@@ -46,14 +47,18 @@ class Contrast:
         return self.p_holm <= LEVEL
 
     @property
+    def first(self) -> int:
+        """Return the pairs won, or the lower ones where the score has no better direction."""
+        return self.higher if self.better == "higher" else self.lower
+
+    @property
     def record(self) -> str:
         """Return wins/ties/losses, or lower/equal/higher where the score has no better direction."""
-        ends = (self.higher, self.lower) if score(self.key).better == "higher" else (self.lower, self.higher)
-        return f"{ends[0]}/{self.equal}/{ends[1]}"
+        return f"{self.first}/{self.equal}/{self.lower + self.higher - self.first}"
 
 
 @remembered
-def contrasts(comparison: Comparison, key: str) -> list[Contrast]:
+def contrasts(comparison: SuiteComparison, key: str) -> list[Contrast]:
     """Compare every cell that shares pairs with the baseline; Holm's family is all of them."""
     baseline = comparison.suite.baseline
     if baseline is None:
@@ -71,6 +76,7 @@ def contrasts(comparison: Comparison, key: str) -> list[Contrast]:
         Contrast(
             cell=cell,
             key=key,
+            better=comparison.suite.score(key).better,
             difference=cell.difference(key),
             bootstrap=interval,
             p=p,
@@ -131,13 +137,13 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def mean_ranks(comparison: Comparison, key: str) -> tuple[dict[str, float], int]:
+def mean_ranks(comparison: SuiteComparison, key: str) -> tuple[dict[str, float], int]:
     """Return each strategy's mean rank (1 is best) and over how many (dataset, budget) blocks it is taken.
 
     A block counts when every strategy has the score there; equal means share their ranks. Empty for a score
     without a better direction.
     """
-    better = score(key).better
+    better = comparison.suite.score(key).better
     names = comparison.suite.strategies
     if not better:
         return {}, 0

@@ -12,31 +12,24 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from benchmark.report.comparing.comparison import Comparison, Estimate
+from benchmark.report.comparing.comparison import SuiteComparison
+from benchmark.report.comparing.means import MeanOverSeeds
+from benchmark.report.comparing.reference import marginals
+from benchmark.report.figures.panels import Panel, panels_of
 from benchmark.report.figures.style import (
     GREY,
+    LINES,
     MOST_DOTS,
     StrategyStyle,
     legend_below,
     strategy_styles,
 )
-from benchmark.report.reading.protocol import features_phrase, protocol_record
-from benchmark.report.reading.scores import HEADLINE, score
+from benchmark.report.reading.scores import MARGINALS_NAME
 from benchmark.report.words.formatting import shortened, spread
 
+_COLUMNS = 3
 _LABELS_FIT = 36  # characters under a panel; more would touch
 _DODGE = 0.11  # distance between neighbouring strategies, in units of ln(budget)
-
-
-@dataclass(frozen=True)
-class Panel:
-    """Say what one panel shows: a score, or its paired difference to the baseline."""
-
-    key: str
-    title: str
-    note: str
-    paired: bool = False
-    line_at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -45,20 +38,25 @@ class Series:
 
     beside: float  # factor that sets single seeds beside their interval
     positions: list[float]
-    estimates: list[Estimate]
+    estimates: list[MeanOverSeeds]
     seeds: list[list[float]]
 
 
-def budget_figure(comparison: Comparison, dataset: str) -> Figure:
-    """Draw six scores of a dataset against the number of training images, with intervals and single seeds."""
+def budget_figure(comparison: SuiteComparison, dataset: str) -> Figure:
+    """Draw scores of a dataset against the number of training images, with intervals and single seeds."""
     suite = comparison.suite
     styles = strategy_styles(suite.strategies)
-    figure = Figure(figsize=(10.5, 6.8), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
-    axes = figure.subplots(2, 3).ravel()
-    for axis, panel in zip(axes, _panels(comparison, dataset), strict=True):
+    panels = panels_of(comparison, dataset)
+    rows = math.ceil(len(panels) / _COLUMNS)
+    size = (3.5 * min(len(panels), _COLUMNS), 3.0 * rows + 0.8)
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+    axes = figure.subplots(rows, min(len(panels), _COLUMNS)).ravel()
+    for axis, panel in zip(axes, panels, strict=False):
         _draw(axis, comparison, dataset, panel, styles)
+    for axis in axes[len(panels) :]:
+        axis.set_axis_off()
     cells = comparison.at(dataset)
-    seeds = spread(cell.score(HEADLINE).n for cell in cells)
+    seeds = spread(cell.score(comparison.headline.key).n for cell in cells)
     bars = "bars: 95 % Student-t intervals" if any(c.done > 1 for c in cells) else "no intervals"
     if any(2 <= c.done <= MOST_DOTS for c in cells):
         bars += "; dots: single seeds"
@@ -74,33 +72,20 @@ def budget_figure(comparison: Comparison, dataset: str) -> Figure:
         )
         for name, style in styles.items()
     ]
+    if any(_marginals(comparison, dataset).values()):
+        handles.append(Line2D([], [], color=GREY, linewidth=1.0, linestyle=LINES[1], label=MARGINALS_NAME))
     legend_below(figure, handles, f"means over seeds, n = {seeds}; {bars}")
     return figure
 
 
-def _panels(comparison: Comparison, dataset: str) -> list[Panel]:
-    protocol = features_phrase(protocol_record(comparison.suite, dataset))
-    baseline = comparison.suite.baseline
-    paired = [cell.difference(HEADLINE).n for cell in comparison.at(dataset) if cell.strategy != baseline]
-    pairs = f"pairs: n = {spread(paired)}; lower is better"
-    difference = f"Paired difference to {shortened(baseline, 18)}" if baseline else "Paired difference"
-    return [
-        Panel(HEADLINE, "Held-out bits/dim", "lower is better"),
-        Panel(HEADLINE, difference, f"bits/dim; {pairs}", paired=True, line_at=0.0),
-        Panel("kid", "KID", f"{protocol}; lower is better"),
-        Panel("fid", "FID, rewards memorising", f"{protocol}; lower is better"),
-        Panel("recall", "Recall", "higher is better"),
-        Panel(
-            "nearest_training_ratio",
-            "Nearest-training ratio",
-            "below 1: nearer than held-out images",
-            line_at=1.0,
-        ),
-    ]
+def _marginals(comparison: SuiteComparison, dataset: str) -> dict[int, float]:
+    """Return budget -> what independent pixels score, where it is known."""
+    found = {budget: marginals(comparison, dataset, budget) for budget in comparison.suite.budgets(dataset)}
+    return {budget: score.mean for budget, score in found.items() if score.n}
 
 
 def _draw(
-    axis: Axes, comparison: Comparison, dataset: str, panel: Panel, styles: dict[str, StrategyStyle]
+    axis: Axes, comparison: SuiteComparison, dataset: str, panel: Panel, styles: dict[str, StrategyStyle]
 ) -> None:
     drawn = []
     for place, (strategy, style) in enumerate(styles.items()):
@@ -108,6 +93,8 @@ def _draw(
         if series.positions:
             _draw_series(axis, series, style)
             drawn.append(series)
+    if panel.key == comparison.headline.key and not panel.paired:
+        _draw_marginals(axis, _marginals(comparison, dataset))
     if panel.line_at is not None:
         axis.axhline(panel.line_at, color=GREY, linewidth=1.0, zorder=1.5)
     axis.set_title(panel.title, loc="left", fontweight="bold", pad=19)
@@ -124,12 +111,19 @@ def _draw(
     if drawn:
         _limit(axis, drawn, panel.line_at)
     else:
-        unit = score(panel.key).title
+        unit = comparison.suite.score(panel.key).title
         axis.text(0.5, 0.5, f"no {unit} in the records", transform=axis.transAxes, ha="center", color=GREY)
         axis.set_yticks([])
 
 
-def _series(comparison: Comparison, dataset: str, strategy: str, panel: Panel, place: float) -> Series:
+def _draw_marginals(axis: Axes, scores: dict[int, float]) -> None:
+    """Draw what independent pixels score as a thin line."""
+    look = {"color": GREY, "linewidth": 1.0, "linestyle": LINES[1], "marker": "_"}
+    if scores:
+        axis.plot(list(scores), list(scores.values()), zorder=1.5, **look)
+
+
+def _series(comparison: SuiteComparison, dataset: str, strategy: str, panel: Panel, place: float) -> Series:
     suite = comparison.suite
     step = _dodge(suite.budgets(dataset), len(suite.strategies))
     series = Series(math.exp(0.42 * step), [], [], [])

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from benchmark.report.comparing.comparison import Comparison
-from benchmark.report.reading.loading import SuiteRecords
+from benchmark.report.comparing.comparison import SuiteComparison
+from benchmark.report.reading.suite_records import SuiteRecords
 
-Matrix = Sequence[Sequence[float | None]]
+Crosstalk = Sequence[Sequence[float | None]]
 
 
-def crosstalk_figure(comparison: Comparison, dataset: str) -> Figure | None:
+def crosstalk_figure(comparison: SuiteComparison, dataset: str) -> Figure | None:
     """Draw a matrix per dataset: rows are what was done alone, columns what is seen; None without one.
 
     Probes are trained once per dataset and space, so all records of a dataset hold the same matrix.
@@ -42,7 +42,7 @@ def crosstalk_figure(comparison: Comparison, dataset: str) -> Figure | None:
     return figure
 
 
-def _matrix(suite: SuiteRecords, dataset: str) -> tuple[list[str], Matrix] | None:
+def _matrix(suite: SuiteRecords, dataset: str) -> tuple[list[str], Crosstalk] | None:
     """Return the probes' operations and their matrix, from the first record that has one."""
     for trial, record in suite.records.items():
         names, matrix = record.get("leak_operations"), record.get("leak_crosstalk")

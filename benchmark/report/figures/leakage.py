@@ -6,7 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from benchmark.report.comparing.comparison import Comparison, by_seed, estimate
+from benchmark.report.comparing.comparison import SuiteComparison
+from benchmark.report.comparing.means import by_seed, estimate
 from benchmark.report.figures.style import (
     GREY,
     MOST_DOTS,
@@ -16,7 +17,7 @@ from benchmark.report.figures.style import (
     rows_phrase,
     strategy_styles,
 )
-from benchmark.report.reading.loading import SuiteRecords
+from benchmark.report.reading.suite_records import SuiteRecords
 from benchmark.report.words.formatting import shortened, spread
 
 _OPAQUE = 0.8
@@ -40,7 +41,7 @@ def leaking_operations(suite: SuiteRecords, dataset: str) -> list[str]:
     return list(found)
 
 
-def leakage_figure(comparison: Comparison, dataset: str) -> Figure | None:
+def leakage_figure(comparison: SuiteComparison, dataset: str) -> Figure | None:
     """Draw one panel per operation and row of budget, one bar per strategy; None without any leakage."""
     suite = comparison.suite
     operations = leaking_operations(suite, dataset)

@@ -13,14 +13,14 @@ from matplotlib.figure import Figure
 from benchmark.cores import usable_cores
 from benchmark.report.figures.style import rendered
 
-Images = dict[str, bytes]  # by file type
+Rendered = dict[str, bytes]  # by file type
 MANY = 100  # panels in all; fewer are drawn before other processes have begun
 _MOST = 4  # processes
 _waiting: Sequence[Figure] = ()  # what forked processes find when they begin: figures need no copying
 
 
 @contextlib.contextmanager
-def rendering(figures: Sequence[Figure]) -> Iterator[Callable[[], list[Images]]]:
+def rendering(figures: Sequence[Figure]) -> Iterator[Callable[[], list[Rendered]]]:
     """Render figures as PNG, SVG and PDF beside what is done inside; call what is given for their images.
 
     The same bytes wherever they are drawn. Processes are forked only while this one has no other thread,
@@ -43,5 +43,5 @@ def rendering(figures: Sequence[Figure]) -> Iterator[Callable[[], list[Images]]]
         _waiting = ()
 
 
-def _render(place: int) -> tuple[int, Images]:
+def _render(place: int) -> tuple[int, Rendered]:
     return place, rendered(_waiting[place])

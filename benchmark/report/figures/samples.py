@@ -15,11 +15,11 @@ from matplotlib.patches import Rectangle
 from matplotlib.textpath import TextPath
 from numpy.typing import NDArray
 
-from benchmark.report.comparing.comparison import Comparison
+from benchmark.report.comparing.comparison import SuiteComparison
 from benchmark.report.figures.style import GREY, PNG_DPI, RC, strategy_styles
 from benchmark.report.words.formatting import shortened
 
-Images = NDArray[np.uint8]  # (N, H, W, C)
+GridImages = NDArray[np.uint8]  # (N, H, W, C)
 _TILE = 48  # least side of an image on the page, in pixels
 _WIDTH = 1040  # width to fill with images, in pixels
 _GAP, _BLOCK_GAP, _PADDING, _TITLE = 2, 12, 14, 46
@@ -31,12 +31,12 @@ class GridRow:
     """Hold one labelled row; `bold` starts a block, `color` marks the strategy it belongs to."""
 
     label: str
-    images: Images
+    images: GridImages
     bold: bool = False
     color: str | None = None
 
 
-def load_images(runs: Path, trial_id: str) -> dict[str, Images] | None:
+def load_images(runs: Path, trial_id: str) -> dict[str, GridImages] | None:
     """Load a trial's image artifact; None when it is absent or not readable."""
     try:
         with np.load(_images_path(runs, trial_id), allow_pickle=False) as stored:
@@ -47,15 +47,15 @@ def load_images(runs: Path, trial_id: str) -> dict[str, Images] | None:
 
 
 def grid_images(
-    comparison: Comparison, runs: Path, dataset: str, budget: int
-) -> tuple[int, dict[str, dict[str, Images]]]:
+    comparison: SuiteComparison, runs: Path, dataset: str, budget: int
+) -> tuple[int, dict[str, dict[str, GridImages]]]:
     """Return the lowest seed with images of most strategies, and those images by strategy."""
     by_seed: dict[int, dict[str, str]] = {}  # looks for files only: images are read for the seed shown
     for strategy in comparison.suite.strategies:
         for trial in comparison.suite.planned(dataset, budget, strategy):
             if trial in comparison.suite.records and _images_path(runs, trial.id).is_file():
                 by_seed.setdefault(trial.seed, {})[strategy] = trial.id
-    best: tuple[int, dict[str, dict[str, Images]]] = (0, {})
+    best: tuple[int, dict[str, dict[str, GridImages]]] = (0, {})
     for seed in sorted(by_seed, key=lambda seed: (-len(by_seed[seed]), seed)):
         if len(by_seed[seed]) <= len(best[1]):
             break  # no later seed can have more
@@ -70,7 +70,9 @@ def _images_path(runs: Path, trial_id: str) -> Path:
     return runs / "artifacts" / trial_id / "images.npz"
 
 
-def sample_figure(comparison: Comparison, found: Mapping[str, Mapping[str, Images]], title: str) -> Figure:
+def sample_figure(
+    comparison: SuiteComparison, found: Mapping[str, Mapping[str, GridImages]], title: str
+) -> Figure:
     """Draw held-out images, reconstructions, each strategy's samples over nearest training images."""
     baseline = comparison.suite.baseline
     first = baseline if baseline is not None and baseline in found else next(iter(found))
@@ -155,7 +157,7 @@ def _label(figure: Figure, row: GridRow, labels: int, top: int, tall: int) -> No
         )
 
 
-def _enlarged(image: Images, scale: int) -> Images:
+def _enlarged(image: GridImages, scale: int) -> GridImages:
     colour = np.broadcast_to(image, (*image.shape[:2], 3)) if image.shape[2] == 1 else image
     return colour.repeat(scale, axis=0).repeat(scale, axis=1)
 

@@ -16,7 +16,7 @@ import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
-from benchmark.report.figures.fonts import FONT, families_for, glyphs_remark
+from benchmark.fonts import FONT, families_for, glyphs_remark
 
 # Okabe & Ito (2008), *Color Universal Design*; yellow (faint on white) gives way to brown, black is softened.
 PALETTE = ("#333333", "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8C510A")

@@ -12,20 +12,20 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from benchmark.report.comparing.comparison import Comparison
+from benchmark.report.comparing.comparison import SuiteComparison
 from benchmark.report.figures.samples import GridRow, lay_out
 from benchmark.report.figures.style import strategy_styles
 from benchmark.report.words.formatting import shortened
 
-Images = NDArray[np.uint8]  # (points, shown, H, W, C)
+ViewImages = NDArray[np.uint8]  # (points, shown, H, W, C)
 
 
 @dataclass(frozen=True)
 class SeenViews:
     """Hold the views of one strategy, the images they were made from, and the shares of the stage."""
 
-    views: Images
-    clean: Images
+    views: ViewImages
+    clean: ViewImages
     progress: tuple[float, ...]
     stage: str
 
@@ -41,7 +41,9 @@ def load_views(runs: Path, trial_id: str) -> SeenViews | None:
         return None
 
 
-def seen_views(comparison: Comparison, runs: Path, dataset: str) -> tuple[int, int, dict[str, SeenViews]]:
+def seen_views(
+    comparison: SuiteComparison, runs: Path, dataset: str
+) -> tuple[int, int, dict[str, SeenViews]]:
     """Return (budget, seed, views by strategy): the largest budget, its lowest seed with most strategies."""
     suite = comparison.suite
     for budget in sorted(suite.budgets(dataset), reverse=True):
@@ -57,7 +59,7 @@ def seen_views(comparison: Comparison, runs: Path, dataset: str) -> tuple[int, i
     return 0, 0, {}
 
 
-def contact_sheet(seen: Mapping[str, SeenViews], strategies: Sequence[str], title: str) -> Figure:
+def views_figure(seen: Mapping[str, SeenViews], strategies: Sequence[str], title: str) -> Figure:
     """Draw a row per strategy and a group of columns per share of the stage, under the clean images.
 
     The clean images are those of the first strategy with views: what `none`, which has none, saw.

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from benchmark.report.comparing.comparison import Comparison
-from benchmark.report.figures.style import strategy_styles
+from benchmark.report.figures.style import GREY, strategy_styles
 from benchmark.report.page.inlining import figure_markup, prose
 from benchmark.report.page.main_table import main_table
-from benchmark.report.page.sample_strips import Block
-from benchmark.report.words.efficiency import efficiency_lines
-from benchmark.report.words.findings import findings
-from benchmark.report.words.leakage import leak_lines
-from benchmark.report.words.limits import limit_lines
-from benchmark.report.words.paired import paired_lines
-from benchmark.report.words.provenance import (
-    environment_lines,
-    own_settings_lines,
-    shared_settings_lines,
-    unfinished_lines,
-)
-from benchmark.report.words.readme import Caption, reproduce_lines, result_lines, status_line
+from benchmark.report.page.sample_strips import StripBlock
+from benchmark.report.reading.scores import MARGINALS_NAME
+from benchmark.report.words.protocol import own_settings_lines, shared_settings_lines
+from benchmark.report.words.readme import status_line
+from benchmark.report.words.section import Caption, Contents, Section, page_order
 
 _HERE = Path(__file__).parent
 _FILES = (
@@ -35,41 +27,70 @@ _FILES = (
 )
 
 
+@dataclass(frozen=True)
+class PageSection:
+    """Hold a section as the page shows it; `inner` are those that stand under its heading."""
+
+    heading: str
+    anchor: str
+    name: str
+    link: str
+    body: Markup
+    inner: tuple[PageSection, ...] = ()
+
+
 def page_text(
-    comparison: Comparison,
+    contents: Contents,
+    sections: Sequence[Section],
     figures: Sequence[tuple[Caption, Mapping[str, bytes]]],
-    notes: Sequence[str],
-    blocks: Sequence[Block],
+    blocks: Sequence[StripBlock],
 ) -> str:
     """Return index.html. `figures` are rendered; image grids among them are shown from `blocks`."""
+    comparison = contents.comparison
     suite = comparison.suite
     summary, shared = shared_settings_lines(comparison)
-    styles = strategy_styles(suite.strategies)
+    colors = {name: style.color for name, style in strategy_styles(suite.strategies).items()}
     drawn = [(caption, images) for caption, images in figures if not caption.is_image_grid]
     values: dict[str, Any] = {
         "name": suite.name,
         "title": suite.title,
+        "sections": page_sections(contents, sections),
+        # what parts need beside their section's words
         "status": prose([status_line(suite, _FILES)]),
-        "answer": prose([*findings(comparison), "", *limit_lines(comparison)]),
         "table": main_table(comparison),
-        "full_tables": prose(result_lines(comparison)),
-        "paired": prose(paired_lines(comparison)),
-        "efficiency": prose(efficiency_lines(comparison)),
-        "leaks": prose(leak_lines(comparison)),
         "figures": [
             figure_markup(f"f{place}-", caption, images) for place, (caption, images) in enumerate(drawn)
         ],
-        "notes": notes,
+        "notes": contents.notes,
         "blocks": blocks,
-        "colors": {name: style.color for name, style in styles.items()},
-        "unfinished": prose(unfinished_lines(comparison)),
-        "protocol": prose(own_settings_lines(comparison)),
+        "colors": {MARGINALS_NAME: GREY} | colors,
+        "own_settings": prose(own_settings_lines(comparison)),
         "shared_summary": summary,
         "shared": prose(shared),
-        "environment": prose(environment_lines(comparison)),
-        "reproduce": prose(reproduce_lines(comparison)),
     }
     return filled("page.html.jinja", values)
+
+
+def page_sections(contents: Contents, sections: Sequence[Section]) -> list[PageSection]:
+    """Return the sections that have words, or a part of the page, in the page's order."""
+    found = []
+    for section in page_order(sections):
+        inner = [other for other in sections if other.page_within == section.heading]
+        lines = section.lines(contents)
+        if lines or (_HERE / "parts" / f"{section.anchor}.html.jinja").is_file():
+            found.append(_page_section(section, lines, [_page_section(o, o.lines(contents)) for o in inner]))
+    return found
+
+
+def _page_section(section: Section, lines: Sequence[str], inner: Sequence[PageSection] = ()) -> PageSection:
+    return PageSection(
+        section.heading,
+        section.anchor,
+        section.name or section.heading.split()[0].lower(),
+        section.link or section.heading,
+        prose(lines),
+        tuple(inner),
+    )
 
 
 def filled(template: str, values: Mapping[str, Any]) -> str:

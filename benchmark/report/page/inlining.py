@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from benchmark.report.figures.style import GREY, GRID, PALETTE
-from benchmark.report.words.readme import Caption
+from benchmark.report.words.section import Caption
 
 _INK = {  # colours of a figure -> the page's, which differ between light and dark
     "#ffffff": "var(--paper)",

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from benchmark.report.comparing.comparison import Cell, Comparison
+from benchmark.report.comparing.comparison import Cell, SuiteComparison
 from benchmark.report.comparing.leaders import supported_best
+from benchmark.report.comparing.means import MeanOverSeeds
+from benchmark.report.comparing.reference import marginals
 from benchmark.report.comparing.significance import Contrast, contrasts
-from benchmark.report.reading.scores import HEADLINE, judged_keys, score
+from benchmark.report.reading.scores import MARGINALS_NAME, judged_keys, way_phrase
 from benchmark.report.words.formatting import (
     decimals_for,
     decimals_of_differences,
     interval,
     mean_and_half_width,
+    p_text,
 )
-from benchmark.report.words.paired import p_text
 
 _MOST_CELLS = 20_000  # rows times scores that a page carries; beyond, only what strategies are tested in
 
@@ -36,45 +38,66 @@ class MainTable:
     left_out: int  # scores that only table.csv has
 
 
-def main_table(comparison: Comparison) -> MainTable:
+def main_table(comparison: SuiteComparison) -> MainTable:
     """Return every score's table, the headline's first."""
     suite = comparison.suite
     keys = [key for key in comparison.metrics if any(cell.score(key).n for cell in comparison.cells)]
     shown = keys
     if len(keys) * len(comparison.cells) > _MOST_CELLS:
         shown = judged_keys(keys)
-    ordered = sorted(shown, key=lambda key: (key != HEADLINE, keys.index(key)))
+    ordered = sorted(shown, key=lambda key: (key != comparison.headline.key, keys.index(key)))
+    rows = [(*place, name) for place in _places(comparison) for name in _names(comparison, *place)]
+    known = [MARGINALS_NAME] if any(name == MARGINALS_NAME for *_, name in rows) else []
     return MainTable(
-        rows=[(cell.dataset, cell.budget, cell.strategy) for cell in comparison.cells],
+        rows=rows,
         scores={key: _score_table(comparison, key) for key in ordered},
         first=ordered[0] if ordered else "",
         datasets=suite.datasets,
         budgets=sorted({trial.budget for trial in suite.trials}),
-        strategies=suite.strategies,
+        strategies=suite.strategies + known,
         left_out=len(keys) - len(shown),
     )
 
 
-def _score_table(comparison: Comparison, key: str) -> dict[str, object]:
-    known = score(key)
+def _places(comparison: SuiteComparison) -> list[tuple[str, int]]:
+    return [(name, budget) for name in comparison.suite.datasets for budget in comparison.suite.budgets(name)]
+
+
+def _names(comparison: SuiteComparison, dataset: str, budget: int) -> list[str]:
+    """Return the rows of a budget: its strategies, and independent pixels where they are known."""
+    known = [MARGINALS_NAME] if marginals(comparison, dataset, budget).n else []
+    return [cell.strategy for cell in comparison.at(dataset, budget)] + known
+
+
+def _score_table(comparison: SuiteComparison, key: str) -> dict[str, object]:
+    known = comparison.suite.score(key)
     tested = contrasts(comparison, key) if judged_keys([key]) else []
-    found = {id(contrast.cell): contrast for contrast in tested}
+    found = {(c.cell.dataset, c.cell.budget, c.cell.strategy): c for c in tested}
     rows: list[list[Entry]] = []
     best: list[bool] = []
-    for dataset in comparison.suite.datasets:
-        for budget in comparison.suite.budgets(dataset):
-            cells = comparison.at(dataset, budget)
-            means = decimals_for((cell.score(key) for cell in cells), key)
-            pairs = decimals_of_differences(cell.difference(key) for cell in cells)
-            leader = supported_best(comparison, cells, key)
-            best += [cell is leader for cell in cells]
-            rows += [
-                _entries(cell, key, found.get(id(cell)), (means, pairs), comparison.suite.baseline)
-                for cell in cells
-            ]
-    way = {"lower": "lower is better", "higher": "higher is better"}.get(known.better, "")
+    for dataset, budget in _places(comparison):
+        cells = comparison.at(dataset, budget)
+        means = decimals_for((cell.score(key) for cell in cells), key)
+        pairs = decimals_of_differences(cell.difference(key) for cell in cells)
+        leader = supported_best(comparison, cells, key)
+        best += [cell is leader for cell in cells]
+        for cell in cells:
+            contrast = found.get((dataset, budget, cell.strategy))
+            rows.append(_entries(cell, key, contrast, (means, pairs), comparison.suite.baseline))
+        reference = marginals(comparison, dataset, budget)
+        if reference.n:
+            best.append(False)
+            rows.append(_reference_entries(reference, means, is_shown=key == comparison.headline.key))
     record = "won/tied/lost" if known.better else "lower/equal/higher"
+    way = way_phrase(known.better)
     return {"title": known.title, "way": way, "record": record, "rows": rows, "best": best}
+
+
+def _reference_entries(found: MeanOverSeeds, decimals: int, *, is_shown: bool) -> list[Entry]:
+    if not is_shown:
+        return [_NOTHING] * 7
+    shown: list[Entry] = [(mean_and_half_width(found, decimals), finite(found.mean)), (str(found.n), found.n)]
+    return [*shown, *[_NOTHING] * 5]
 
 
 def _entries(
@@ -93,7 +116,7 @@ def _entries(
         return [*entries, *[_NOTHING] * 3]
     return [
         *entries,
-        (found.record, int(found.record.split("/")[0])),
+        (found.record, found.first),
         (p_text(found.p), finite(found.p)),
         (p_text(found.p_holm), finite(found.p_holm)),
     ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from benchmark.report.figures.samples import Images
+from benchmark.report.figures.samples import GridImages
 from benchmark.report.page.inlining import data_uri
 
 _ACROSS, _DOWN, _GAP = 8, 2, 1
@@ -26,7 +26,7 @@ class Strip:
 
 
 @dataclass(frozen=True)
-class Column:
+class StripColumn:
     """Hold the strips of one strategy, or of the real images."""
 
     name: str
@@ -35,14 +35,16 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Block:
+class StripBlock:
     """Hold all columns of one dataset and budget."""
 
     title: str
-    columns: list[Column]
+    columns: list[StripColumn]
 
 
-def sample_block(title: str, found: Mapping[str, Mapping[str, Images]], baseline: str | None) -> Block:
+def sample_block(
+    title: str, found: Mapping[str, Mapping[str, GridImages]], baseline: str | None
+) -> StripBlock:
     """Return real images, then every strategy's samples over the nearest real ones."""
     first = baseline if baseline is not None and baseline in found else next(iter(found))
     shared = all(
@@ -56,14 +58,16 @@ def sample_block(title: str, found: Mapping[str, Mapping[str, Images]], baseline
         ("nearest training images", "nearest_train"),
         ("nearest held-out images", "nearest_heldout"),
     ]
-    columns = [Column("real images", False, [_strip(found[first][key], label, title) for label, key in real])]
+    columns = [
+        StripColumn("real images", False, [_strip(found[first][key], label, title) for label, key in real])
+    ]
     for name, images in found.items():
         strips = [_strip(images[key], label, f"{name}, {title}") for label, key in drawn if key in images]
-        columns.append(Column(name, True, strips))
-    return Block(title, columns)
+        columns.append(StripColumn(name, True, strips))
+    return StripBlock(title, columns)
 
 
-def _strip(images: Images, label: str, of: str) -> Strip:
+def _strip(images: GridImages, label: str, of: str) -> Strip:
     shown = images[: _ACROSS * _DOWN]
     height, width, channels = shown.shape[1:]
     across = min(_ACROSS, len(shown))

@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmark.report.reading.loading import SuiteRecords
-from benchmark.report.reading.scores import SCORES
+from benchmark.report.reading.score_titles import SCORES
+from benchmark.report.reading.suite_records import SuiteRecords
 
 _IDENTITY = ("id", "dataset", "budget", "strategy", "seed", "status", "reason")
 

@@ -1,19 +1,24 @@
-"""Say what the numbers of a record are called and which way is better."""
+"""Say which numbers of a record are scores, and which of them leads."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from benchmark.report.reading.loading import Record
+from benchmark.metrics.names import COUNTS
+from benchmark.report.reading.score_titles import SCORES, NamedScore
 
-HEADLINE = "bpd_heldout"
+TrialRecord = Mapping[str, Any]  # what one trial left, flat
 LEAK = "leak_"  # leak_<operation of the suite's augmentation space>
 IMPOSSIBLE = "impossible_"  # impossible_<property of `shapes`>
 FEW_SAMPLES = 2000  # below this many samples KID, which is unbiased, leads FID
 
-# Numbers that describe the trial rather than its outcome.
+MARGINALS = "bpd_marginals"  # of independent histograms, one per pixel, of the same training images
+MARGINALS_NAME = "marginals (independent pixels)"
+
+# Numbers that describe the trial, or the task, rather than the trial's outcome.
 SETTINGS = frozenset(
     {
         "schema_version",
@@ -25,108 +30,92 @@ SETTINGS = frozenset(
         "codebook_size",
         "codes_steps",
         "prior_steps",
-        "score_images",
-        "rfid_images",
-        "reference_images",
-        "floor_images",
-        "kid_subset",
+        *COUNTS,
         "extractor_accuracy",
         "pool_images",
         "budget_order_seed",
         "cpu_threads",
+        MARGINALS,
     }
 )
 
 
 @dataclass(frozen=True)
-class Score:
-    """Name a score for people; `better` is "lower", "higher" or "" where neither is."""
+class LeadScore:
+    """Name the score that strategies are first compared by, as the manifest says; better: lower or higher."""
 
     key: str
-    title: str
-    better: str = ""
+    title: str  # in a sentence: "held-out bits/dim"
+    unit: str  # "bits/dim"; may be empty
+    better: str
+
+    @property
+    def in_short(self) -> str:
+        """Return the unit, or the title of a score without one."""
+        return self.unit or self.title
+
+    @property
+    def subject(self) -> str:
+        """Return what the score says something about: bits are a likelihood's."""
+        return "Likelihood" if self.unit.startswith("bit") else "Headline"
+
+    @property
+    def best(self) -> str:
+        """Return what the best mean is."""
+        return {"lower": "lowest", "higher": "highest"}[self.better]
+
+    @property
+    def good_side(self) -> str:
+        """Return the side of zero on which a difference to the baseline is an improvement."""
+        return {"lower": "below", "higher": "above"}[self.better]
+
+    @property
+    def gap(self) -> str:
+        """Return the key of its gap between training and held-out images."""
+        return f"{self.key.removesuffix('_heldout')}_gap"
 
 
-# Measured twice: in the features of the suite's extractor and, with the suffix _pixels, on pixels.
-_OF_FEATURES = (
-    Score("kid", "KID", "lower"),
-    Score("fid", "FID", "lower"),
-    Score("nearest_training_ratio", "nearest-training ratio"),
-    Score("precision", "precision", "higher"),
-    Score("recall", "recall", "higher"),
-    Score("density", "density", "higher"),
-    Score("coverage", "coverage", "higher"),
-    Score("rfid", "reconstruction FID", "lower"),
-    Score("fid_inf", "FID∞", "lower"),
-    Score("fid_floor", "FID, real against real"),
-    Score("kid_floor", "KID, real against real"),
-    Score("fid_train", "FID to the training subset"),
-    Score("fid_pool", "FID to the training pool", "lower"),
-    Score("fid_heldout", "FID to held-out, equal numbers", "lower"),
-    Score("fid_heldout_minus_train", "FID, held-out − training subset"),
-    Score("fid_heldout_minus_pool", "FID, held-out − training pool"),
-    Score("authenticity", "authentic share"),
-    Score("copying_z", "copying C_T"),
-)
-_CATALOGUE = (
-    Score("bpd_heldout", "bits/dim, held-out", "lower"),
-    Score("bpd_train", "bits/dim, training images", "lower"),
-    Score("bpd_validation", "bits/dim, validation images", "lower"),
-    Score("bpd_gap", "gap train → held-out, bits/dim", "lower"),
-    Score("rate_heldout_bpd", "prior's rate, held-out, bits/dim", "lower"),
-    Score("rate_train_bpd", "prior's rate, training images, bits/dim", "lower"),
-    Score("rate_top_bpd", "rate of the top codes, bits/dim", "lower"),
-    Score("rate_bottom_bpd", "rate of the bottom codes, bits/dim", "lower"),
-    Score("rate_top_train_bpd", "rate of the top codes, training images, bits/dim", "lower"),
-    Score("rate_bottom_train_bpd", "rate of the bottom codes, training images, bits/dim", "lower"),
-    Score("distortion_bpd", "distortion, held-out, bits/dim", "lower"),
-    Score("distortion_train_bpd", "distortion, training images, bits/dim", "lower"),
-    Score("rate_validation_bpd", "prior's rate, validation images, bits/dim", "lower"),
-    Score("rate_top_validation_bpd", "rate of the top codes, validation images, bits/dim", "lower"),
-    Score("rate_bottom_validation_bpd", "rate of the bottom codes, validation images, bits/dim", "lower"),
-    Score("distortion_validation_bpd", "distortion, validation images, bits/dim", "lower"),
-    *_OF_FEATURES,
-    *(Score(f"{known.key}_pixels", f"{known.title}, pixels", known.better) for known in _OF_FEATURES),
-    # of `shapes` only, whose true distribution is known: benchmark.data.shape_reading
-    Score("impossible_figure", "no figure at all", "lower"),
-    Score("impossible_flip", "mirrored", "lower"),
-    Score("impossible_angle", "impossible angle", "lower"),
-    Score("impossible_x", "impossible x", "lower"),
-    Score("impossible_y", "impossible y", "lower"),
-    Score("impossible_scale", "impossible scale", "lower"),
-    Score("impossible_hue", "impossible hue", "lower"),
-    Score("reconstruction_mse", "reconstruction MSE", "lower"),
-    Score("reconstruction_mse_train", "reconstruction MSE, training images", "lower"),
-    Score("perplexity_top", "perplexity, top"),
-    Score("perplexity_bottom", "perplexity, bottom"),
-    Score("codes_used_top", "codes used, top"),
-    Score("codes_used_bottom", "codes used, bottom"),
-    Score("mean_strength", "mean strength"),
-    Score("mean_strength_codes", "mean strength, stage codes"),
-    Score("mean_strength_prior", "mean strength, stage prior"),
-    Score("augmented_share", "augmented share"),
-    Score("selected_step", "selected step"),
-    Score("validation_images", "validation images"),
-    Score("images_seen", "images seen"),
-    Score("parameters", "parameters"),
-    Score("wall_seconds", "wall seconds", "lower"),
-    Score("codes_seconds", "seconds in stage codes", "lower"),
-    Score("prior_seconds", "seconds in stage prior", "lower"),
-    Score("sampling_seconds", "seconds sampling", "lower"),
-    Score("scoring_seconds", "seconds scoring", "lower"),
-    Score("repeated_seconds", "seconds drawing and scoring further sets of samples", "lower"),
-)
-SCORES = {score.key: score for score in _CATALOGUE}
+BITS_PER_DIM = LeadScore("bpd_heldout", "held-out bits/dim", "bits/dim", "lower")
 
 
-def score(key: str) -> Score:
-    """Return a score's name and direction; a plugin's score is called by its key."""
+def score(key: str, headline: LeadScore = BITS_PER_DIM) -> NamedScore:
+    """Return a score's name and direction; a plugin's score is called by its key.
+
+    A headline's direction is its own, and so is its title where the house has none for it.
+    """
+    if key == headline.key:
+        known = SCORES.get(key)
+        return NamedScore(key, known.title if known else headline.title, headline.better)
     if key.startswith(LEAK):
-        return SCORES.get(key, Score(key, f"leakage of {key.removeprefix(LEAK).replace('_', ' ')}", "lower"))
-    return SCORES.get(key, Score(key, key))
+        title = f"leakage of {key.removeprefix(LEAK).replace('_', ' ')}"
+        return SCORES.get(key, NamedScore(key, title, "lower"))
+    return SCORES.get(key, NamedScore(key, key))
 
 
-def number_in(record: Record, key: str) -> float | None:
+def own_score(key: str, records: Iterable[TrialRecord]) -> NamedScore | None:
+    """Return what records say a metric of the user's own is called; None for a key that is none of such."""
+    for record in records:
+        own = record.get("own_metrics")
+        for name, about in own.items() if isinstance(own, dict) else ():
+            part = key.removeprefix(name).strip("_").replace("_", " ")
+            if isinstance(about, dict) and (key == name or key.startswith(f"{name}_")):
+                better = about.get("better")
+                title = " ".join(f"{about.get('title') or name} {part}".split())
+                return NamedScore(key, title, better if better in ("lower", "higher") else "")
+    return None
+
+
+def way_phrase(better: str) -> str:
+    """Say which way is better; nothing of a score that has none."""
+    return f"{better} is better" if better else ""
+
+
+def arrow(better: str) -> str:
+    """Return the arrow of a heading with the blank before it; nothing of a score without a direction."""
+    return {"lower": " ↓", "higher": " ↑"}.get(better, "")
+
+
+def number_in(record: TrialRecord, key: str) -> float | None:
     """Return a record's finite number, or None where it is null, not finite or not a number."""
     value = record.get(key)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
@@ -134,7 +123,7 @@ def number_in(record: Record, key: str) -> float | None:
     return float(value)
 
 
-def numeric_keys(records: Iterable[Record]) -> tuple[str, ...]:
+def numeric_keys(records: Iterable[TrialRecord]) -> tuple[str, ...]:
     """List every score with a number in some record: known ones in house order, then plugins' by name."""
     every: set[str] = set()
     for record in records:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmark.errors import UserError
 from benchmark.naming import suite_name
-from benchmark.report.comparing.comparison import Estimate, by_seed, estimate, paired_difference
+from benchmark.report.comparing.means import MeanOverSeeds, by_seed, estimate, paired_difference
 from benchmark.report.comparing.significance import holm, sign_flip_p
-from benchmark.report.reading.loading import Record, SuiteRecords, load_suite
+from benchmark.report.reading.loading import load_records
 from benchmark.report.reading.protocol import PROTOCOL, refuse_mixed_protocols
-from benchmark.report.reading.scores import HEADLINE, judged_keys, numeric_keys
+from benchmark.report.reading.scores import TrialRecord, judged_keys, numeric_keys
+from benchmark.report.reading.suite_records import SuiteRecords
+from benchmark.report.two_runs.circumstances import circumstances
 from benchmark.report.two_runs.renaming import under_the_names_of
-
-_WHERE = ("hardware", "device", "cpu_threads", "git_commit")
 
 
 @dataclass(frozen=True)
@@ -28,9 +26,9 @@ class Pairing:
     budget: int
     strategy: str
     key: str
-    first: Estimate
-    second: Estimate
-    difference: Estimate
+    first: MeanOverSeeds
+    second: MeanOverSeeds
+    difference: MeanOverSeeds
     identical: int  # pairs whose numbers agree to the last bit
     p: float
     p_holm: float  # over this score's cells
@@ -59,7 +57,7 @@ def compare_runs(first: str, second: str) -> TwoRuns:
     code and settings may differ, which is what the comparison is for; they are listed.
     """
     manifests = _manifests(first, second)
-    runs = [load_suite(path, path.parent.parent) for path in manifests]
+    runs = [load_records(path, path.parent.parent) for path in manifests]
     runs[1] = under_the_names_of(runs[0], runs[1])
     for suite in runs:
         refuse_mixed_protocols(suite)
@@ -71,13 +69,14 @@ def compare_runs(first: str, second: str) -> TwoRuns:
             "two runs of the same suite share them; compare suites in one suite of their own",
         )
     metrics = numeric_keys([*runs[0].records.values(), *runs[1].records.values()])
-    keys = [HEADLINE, *(key for key in judged_keys(metrics) if key != HEADLINE)]
+    headline = runs[0].headline.key
+    keys = [headline, *(key for key in judged_keys(metrics) if key != headline)]
     return TwoRuns(
         runs[0],
         runs[1],
         (str(first), str(second)),
         tuple(pairing for key in keys for pairing in _pairings(runs[0], runs[1], shared, key)),
-        tuple(_circumstances(runs[0], runs[1])),
+        tuple(circumstances(runs[0], runs[1])),
         tuple(_only_in_one(runs[0], runs[1])),
     )
 
@@ -110,6 +109,14 @@ def _known_manifests(place: Path) -> dict[str, Path]:
 
 
 def _refuse_unlike(first: SuiteRecords, second: SuiteRecords, manifests: tuple[Path, Path]) -> None:
+    for what in ("family", "task", "headline"):
+        ours, theirs = getattr(first, what), getattr(second, what)
+        if ours != theirs:
+            one, other = (found if isinstance(found, str) else found.title for found in (ours, theirs))
+            raise UserError(
+                f"{manifests[0]} and {manifests[1]}: the {what} is {one} in one, {other} in the other",
+                "each can still be reported alone: bench report SUITE --runs RUNS",
+            )
     for dataset in set(first.datasets) & set(second.datasets):
         records = [_first_of(suite, dataset) for suite in (first, second)]
         for field in PROTOCOL:
@@ -147,52 +154,6 @@ def _pairings(
     ]
 
 
-def _circumstances(first: SuiteRecords, second: SuiteRecords) -> list[tuple[str, str, str]]:
-    """List hardware, code, versions and settings in which the runs differ."""
-    rows = []
-    for what, read in _readers(first, second).items():
-        values = [
-            ", ".join(sorted({read(record) for record in suite.records.values()}))
-            for suite in (first, second)
-        ]
-        if values[0] != values[1]:
-            rows.append((what, values[0], values[1]))
-    return rows
-
-
-def _readers(*suites: SuiteRecords) -> Mapping[str, Any]:
-    """Return what is looked at in every record, by name."""
-
-    def key_of(key: str) -> Any:
-        return lambda record: str(record.get(key, "not recorded"))
-
-    def version_of(name: str) -> Any:
-        return lambda record: str((record.get("versions") or {}).get(name, "not recorded"))
-
-    def setting_of(name: str) -> Any:
-        return lambda record: json.dumps((record.get("trial") or {}).get(name), sort_keys=True)
-
-    records = [record for suite in suites for record in suite.records.values()]
-    names = sorted({name for record in records for name in record.get("versions") or {}})
-    settings = sorted({name for record in records for name in record.get("trial") or {}} - _NOT_COMPARED)
-    return (
-        {key.replace("_", " "): key_of(key) for key in _WHERE}
-        | {f"version of {name}": version_of(name) for name in names}
-        | {f"settings of {name}": setting_of(name) for name in settings}
-    )
-
-
-_NOT_COMPARED = {
-    "budget",
-    "seed",
-    "initialisation",
-    "strategy",
-    "dataset_fingerprint",
-    "validation_images",
-    "schema_version",
-}
-
-
 def _only_in_one(first: SuiteRecords, second: SuiteRecords) -> list[str]:
     names = [{str(trial).rpartition(" (")[0] for trial in suite.records} for suite in (first, second)]
     return sorted(f"{name}: first run only" for name in names[0] - names[1]) + sorted(
@@ -204,6 +165,6 @@ def _cells(suite: SuiteRecords) -> list[tuple[str, int, str]]:
     return list(dict.fromkeys((t.dataset, t.budget, t.strategy) for t in suite.records))
 
 
-def _first_of(suite: SuiteRecords, dataset: str) -> Record:
+def _first_of(suite: SuiteRecords, dataset: str) -> TrialRecord:
     done = sorted(trial for trial in suite.records if trial.dataset == dataset)
     return suite.records[done[0]] if done else {}

@@ -14,7 +14,7 @@ from benchmark.report.figures.style import strategy_styles
 from benchmark.report.page.filling import filled
 from benchmark.report.page.inlining import prose
 from benchmark.report.page.main_table import Entry, MainTable, finite
-from benchmark.report.reading.scores import HEADLINE, score
+from benchmark.report.reading.scores import way_phrase
 from benchmark.report.two_runs.compare import Pairing, TwoRuns
 from benchmark.report.two_runs.text import (
     circumstance_lines,
@@ -29,8 +29,8 @@ from benchmark.report.words.formatting import (
     decimals_of_differences,
     interval,
     mean_and_half_width,
+    p_text,
 )
-from benchmark.report.words.paired import p_text
 from pcvq2.trainer.whole_file import write_whole
 
 _FILES = (
@@ -76,7 +76,7 @@ def _main_table(runs: TwoRuns) -> MainTable:
     keys = list(dict.fromkeys(pairing.key for pairing in runs.pairings))
     return MainTable(
         rows=rows,
-        scores={key: _score_table(runs.of(key), key, rows) for key in keys},
+        scores={key: _score_table(runs, key, rows) for key in keys},
         first=keys[0] if keys else "",
         datasets=[name for name in runs.first.datasets if any(name == row[0] for row in rows)],
         budgets=sorted({budget for _, budget, _ in rows}),
@@ -85,17 +85,15 @@ def _main_table(runs: TwoRuns) -> MainTable:
     )
 
 
-def _score_table(
-    found: Sequence[Pairing], key: str, rows: Sequence[tuple[str, int, str]]
-) -> dict[str, object]:
+def _score_table(runs: TwoRuns, key: str, rows: Sequence[tuple[str, int, str]]) -> dict[str, object]:
+    found, known = runs.of(key), runs.first.score(key)
     means = decimals_for([e for p in found for e in (p.first, p.second)], key)
     differences = decimals_of_differences(p.difference for p in found)
     shown = {(p.dataset, p.budget, p.strategy): _entries(p, means, differences) for p in found}
     nothing: list[Entry] = [("–", None)] * 7
-    way = {"lower": "lower is better", "higher": "higher is better"}.get(score(key).better, "")
     return {
-        "title": score(key).title,
-        "way": way,
+        "title": known.title,
+        "way": way_phrase(known.better),
         "record": "identical",
         "rows": [shown.get(row, nothing) for row in rows],
         "best": [False] * len(rows),  # two runs have no winner
@@ -115,8 +113,9 @@ def _entries(pairing: Pairing, means: int, differences: int) -> list[Entry]:
 
 def print_two_runs(runs: TwoRuns, console: Console) -> None:
     """Print the headline's table and the verdict."""
+    headline = runs.first.headline.key
     table = Table(
-        title=f"{score(HEADLINE).title}: second - first",
+        title=f"{runs.first.score(headline).title}: second - first",
         box=box.SIMPLE_HEAD,
         title_justify="left",
         pad_edge=False,
@@ -125,7 +124,7 @@ def print_two_runs(runs: TwoRuns, console: Console) -> None:
     for name in names:
         is_name = name == "strategy"
         table.add_column(name, justify="left" if is_name else "right", no_wrap=not is_name)
-    columns = dict(pairing_columns(runs.of(HEADLINE)))
+    columns = dict(pairing_columns(runs.of(headline)))
     for row in zip(*(columns[name] for name in names), strict=True):
         table.add_row(*(text.strip("`") for text in row))
     console.print(table)

@@ -6,7 +6,8 @@ import dataclasses
 import json
 from collections.abc import Callable
 
-from benchmark.report.reading.loading import PlannedTrial, Record, SuiteRecords
+from benchmark.report.reading.scores import TrialRecord
+from benchmark.report.reading.suite_records import PlannedTrial, SuiteRecords
 
 
 def under_the_names_of(first: SuiteRecords, second: SuiteRecords) -> SuiteRecords:
@@ -47,7 +48,7 @@ def _new_names(
     first: SuiteRecords,
     second: SuiteRecords,
     name_of: Callable[[PlannedTrial], str],
-    content_of: Callable[[Record], object],
+    content_of: Callable[[TrialRecord], object],
 ) -> dict[str, str]:
     """Map the second run's names that the first does not know to those that have the same content there."""
     known, other = _contents(first, name_of, content_of), _contents(second, name_of, content_of)
@@ -56,7 +57,7 @@ def _new_names(
 
 
 def _contents(
-    suite: SuiteRecords, name_of: Callable[[PlannedTrial], str], content_of: Callable[[Record], object]
+    suite: SuiteRecords, name_of: Callable[[PlannedTrial], str], content_of: Callable[[TrialRecord], object]
 ) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for trial, record in suite.records.items():

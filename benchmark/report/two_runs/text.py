@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmark.report.reading.scores import HEADLINE, score
 from benchmark.report.two_runs.compare import Pairing, TwoRuns
 from benchmark.report.words.formatting import (
     decimals_for,
     decimals_of_differences,
     interval,
     mean_and_half_width,
+    p_text,
 )
-from benchmark.report.words.paired import p_text
-from benchmark.report.words.tables import Column, markdown
+from benchmark.report.words.markdown import Column, markdown
 
-_SHOWN = (HEADLINE, "kid", "fid", "recall", "nearest_training_ratio")
+_SHOWN = ("kid", "fid", "recall", "nearest_training_ratio")  # after the headline
 
 
 def two_runs_text(runs: TwoRuns) -> str:
@@ -30,7 +29,8 @@ def two_runs_text(runs: TwoRuns) -> str:
 
 def score_tables(runs: TwoRuns) -> list[tuple[str, list[str]]]:
     """Return title and Markdown table of every main score that both runs have."""
-    found = [(score(key).title, runs.of(key)) for key in _SHOWN]
+    keys = (runs.first.headline.key, *_SHOWN)
+    found = [(runs.first.score(key).title, runs.of(key)) for key in keys]
     return [(title, markdown(pairing_columns(pairings))) for title, pairings in found if pairings]
 
 
@@ -49,7 +49,8 @@ def one_sided_lines(runs: TwoRuns) -> list[str]:
 
 def verdict_lines(runs: TwoRuns) -> list[str]:
     """Say how many pairs are identical, and where intervals exclude zero."""
-    found = runs.of(HEADLINE)
+    headline = runs.first.headline.key
+    found = runs.of(headline)
     pairs = sum(pairing.difference.n for pairing in found)
     same = sum(pairing.identical for pairing in found)
     apart = [
@@ -57,7 +58,7 @@ def verdict_lines(runs: TwoRuns) -> list[str]:
     ]
     sentences = [
         f"First: {runs.names[0]}. Second: {runs.names[1]}. {same} of {pairs} pairs have the same "
-        f"{score(HEADLINE).title} to the last bit."
+        f"{runs.first.score(headline).title} to the last bit."
     ]
     if same < pairs:
         named = "; ".join(f"{p.strategy} at {p.budget} ({p.dataset})" for p in apart)
@@ -72,7 +73,7 @@ def verdict_lines(runs: TwoRuns) -> list[str]:
 
 def pairing_columns(found: Sequence[Pairing]) -> list[Column]:
     """Return one row per dataset, budget and strategy."""
-    key = found[0].key if found else HEADLINE
+    key = found[0].key if found else ""
     means = decimals_for([e for p in found for e in (p.first, p.second)], key)
     differences = decimals_of_differences(p.difference for p in found)
     return [

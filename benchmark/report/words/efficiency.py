@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from benchmark.report.comparing.comparison import Comparison, remembered
+from benchmark.report.comparing.comparison import SuiteComparison, remembered
 from benchmark.report.comparing.data_efficiency import (
     Equivalent,
     GapClosed,
@@ -12,13 +12,14 @@ from benchmark.report.comparing.data_efficiency import (
     flat_stretches,
     gaps_closed,
 )
-from benchmark.report.reading.scores import HEADLINE, score
-from benchmark.report.words.tables import Column, markdown
+from benchmark.report.words.markdown import Column, markdown
+from benchmark.report.words.phrases import images_phrase
 
 
 @remembered
-def efficiency_lines(comparison: Comparison, key: str = HEADLINE) -> list[str]:
+def efficiency_lines(comparison: SuiteComparison) -> list[str]:
     """Return the Markdown lines of the section; a sentence on why, where one budget allows none."""
+    key = comparison.headline.key
     found = equivalents(comparison, key)
     if not found:
         return ["No equivalent sample size: it takes two budgets or more with the baseline's score at both."]
@@ -29,16 +30,16 @@ def efficiency_lines(comparison: Comparison, key: str = HEADLINE) -> list[str]:
     ]
 
 
-def efficiency_notes(comparison: Comparison, key: str) -> list[str]:
+def efficiency_notes(comparison: SuiteComparison, key: str) -> list[str]:
     """Say how to read the columns and where nothing is said."""
-    baseline = comparison.suite.baseline
+    baseline, title = comparison.suite.baseline, comparison.suite.score(key).title
     flat = [
         f"`{baseline}` is no better at {far} than at {near} images of {dataset}: equivalents between the two "
         "rest on a flat curve."
         for dataset, near, far in flat_stretches(comparison, key)
     ]
     return [
-        f"Equal to: the fewest images at which `{baseline}` has the same mean {score(key).title}, on a "
+        f"Equal to: the fewest images at which `{baseline}` has the same mean {title}, on a "
         "straight line in log(images) between the budgets measured. [ ]: 95 % set of images at which a "
         "paired t-test cannot tell the two apart. ≥ and ≤ mark the largest and the smallest budget: "
         f"nothing is said beyond them. Gap closed: share of the way from `{baseline}` at these images to "
@@ -48,7 +49,7 @@ def efficiency_notes(comparison: Comparison, key: str) -> list[str]:
 
 
 def efficiency_columns(
-    comparison: Comparison, found: list[Equivalent], gaps: list[GapClosed]
+    comparison: SuiteComparison, found: list[Equivalent], gaps: list[GapClosed]
 ) -> list[Column]:
     """Return one row per strategy and budget."""
     several = len(comparison.suite.datasets) > 1
@@ -65,32 +66,6 @@ def efficiency_columns(
     ]
 
 
-def equivalent_sentences(found: list[Equivalent], baseline: str | None) -> list[str]:
-    """Return a sentence for each equivalent that lies inside the budgets or beyond the largest one."""
-    several = len({e.dataset for e in found}) > 1
-    sentences = []
-    for e in found:
-        where = f" on {e.dataset}" if several else ""
-        if not e.is_before:
-            verb = "does better than" if e.is_beyond else "equals"
-            at = f"any budget measured, up to {_count(e.images)}" if e.is_beyond else images_phrase(e)
-            tail = f" {_interval(e)}" if e.is_beyond else ""
-            sentences.append(
-                f"`{e.strategy}` at {e.budget} images{where} {verb} `{baseline}` at {at}{tail} (n = {e.n})."
-            )
-    return sentences
-
-
-def images_phrase(found: Equivalent) -> str:
-    """Format an equivalent sample size with its interval."""
-    images = _count(found.images)
-    if found.is_beyond:
-        images = f"≥ {images}"
-    if found.is_before:
-        images = f"≤ {images}"
-    return f"{images} {_interval(found)}".rstrip()
-
-
 def gap_phrase(found: GapClosed | None) -> str:
     """Format the share of a gap with its interval, or say why there is none."""
     if found is None:
@@ -101,18 +76,6 @@ def gap_phrase(found: GapClosed | None) -> str:
     if math.isnan(found.low):
         return f"{share} (no interval: {found.reason})"
     return f"{share} [{_percent(found.low)}, {_percent(found.high)}]"
-
-
-def _interval(found: Equivalent) -> str:
-    if math.isnan(found.low):
-        return "(one seed, no interval)"
-    low = f"≤ {_count(found.low)}" if found.open_below else _count(found.low)
-    high = f"≥ {_count(found.high)}" if found.open_above else _count(found.high)
-    return f"[{low}, {high}]"
-
-
-def _count(images: float) -> str:
-    return f"{images:.0f}"
 
 
 def _percent(share: float) -> str:

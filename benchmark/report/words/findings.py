@@ -5,26 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from benchmark.report.comparing.comparison import Cell, Comparison, Estimate, remembered
+from benchmark.report.comparing.comparison import Cell, SuiteComparison, remembered
 from benchmark.report.comparing.data_efficiency import equivalents
+from benchmark.report.comparing.leaders import best_mean
+from benchmark.report.comparing.means import MeanOverSeeds
 from benchmark.report.comparing.significance import contrasts
-from benchmark.report.reading.loading import Record
-from benchmark.report.reading.protocol import features_phrase, few_samples, protocol_record
-from benchmark.report.reading.scores import HEADLINE
-from benchmark.report.words.efficiency import equivalent_sentences
+from benchmark.report.reading.scores import TrialRecord
 from benchmark.report.words.formatting import (
-    decimals_for,
     decimals_of_differences,
     difference_phrase,
     listed,
-    mean_phrase,
+    mean_in_column,
     spread,
 )
-from benchmark.report.words.paired import stars_phrase
+from benchmark.report.words.phrases import equivalent_sentences, stars_phrase
+from benchmark.report.words.samples import sample_sentences
 
 
 @remembered
-def findings(comparison: Comparison) -> list[str]:
+def findings(comparison: SuiteComparison) -> list[str]:
     """Return the Markdown lines of the answer: a line per dataset that sums up, then an item per budget."""
     lines: list[str] = []
     for dataset in comparison.suite.datasets:
@@ -37,10 +36,12 @@ def findings(comparison: Comparison) -> list[str]:
     return [*lines, _reading_rules(comparison)]
 
 
-def _in_images(comparison: Comparison, dataset: str) -> list[str]:
+def _in_images(comparison: SuiteComparison, dataset: str) -> list[str]:
     """Return an item on what strategies are worth in images, where an interval bounds it from below."""
     found = [
-        e for e in equivalents(comparison, HEADLINE) if e.dataset == dataset and e.n > 1 and not e.open_below
+        e
+        for e in equivalents(comparison, comparison.headline.key)
+        if e.dataset == dataset and e.n > 1 and not e.open_below
     ]
     worth = [e for e in found if e.images > e.budget and e.low > e.budget]
     if not worth:
@@ -48,42 +49,42 @@ def _in_images(comparison: Comparison, dataset: str) -> list[str]:
     return [f"- **In images.** {' '.join(equivalent_sentences(worth, comparison.suite.baseline))}"]
 
 
-def budget_findings(comparison: Comparison, dataset: str, budget: int) -> list[str]:
+def budget_findings(comparison: SuiteComparison, dataset: str, budget: int) -> list[str]:
     """Return what one budget's records say, an item about likelihood, one about samples, then cautions."""
     cells = comparison.at(dataset, budget)
-    leader = best(cells, HEADLINE)
+    headline = comparison.headline
+    leader = best_mean(comparison, cells, headline.key)
     if leader is None:
-        return ["No finished trial has a held-out bits/dim."]
-    said = _said(cells, leader, HEADLINE)
-    likelihood = [f"Likelihood: lowest mean held-out bits/dim for `{leader.strategy}`, {said}."]
-    likelihood += _against_baseline(comparison, cells, leader)
-    likelihood += _against_runner_up(comparison, cells, leader)
-    samples = _samples(comparison, cells, leader)
-    cautions = [*_unequal_seeds(cells), *_still_improving(comparison, cells)]
-    return [" ".join(part) for part in (likelihood, samples, cautions) if part]
+        return [f"No finished trial has a {headline.title}."]
+    said = mean_in_column(cells, leader, headline.key)
+    first = [f"{headline.subject}: {headline.best} mean {headline.title} for `{leader.strategy}`, {said}."]
+    first += _against_baseline(comparison, cells, leader)
+    first += _against_runner_up(comparison, cells, leader)
+    samples = sample_sentences(comparison, cells, leader)
+    cautions = [*_unequal_seeds(comparison, cells), *_still_improving(comparison, cells)]
+    return [" ".join(part) for part in (first, samples, cautions) if part]
 
 
-def best(cells: Sequence[Cell], key: str) -> Cell | None:
-    """Return the cell with the lowest mean, the plan's earlier one on a tie; None without any number."""
-    scored = [cell for cell in cells if cell.score(key).n]
-    return min(scored, key=lambda cell: cell.score(key).mean, default=None)
-
-
-def _summary(comparison: Comparison, dataset: str) -> str:
+def _summary(comparison: SuiteComparison, dataset: str) -> str:
     """Name the leaders, and the strategies whose interval against the baseline excludes zero."""
-    cells = comparison.at(dataset)
-    leading = [best(comparison.at(dataset, b), HEADLINE) for b in comparison.suite.budgets(dataset)]
+    cells, headline = comparison.at(dataset), comparison.headline
+    leading = [
+        best_mean(comparison, comparison.at(dataset, budget), headline.key)
+        for budget in comparison.suite.budgets(dataset)
+    ]
     leaders = _by_strategy([cell for cell in leading if cell is not None])
     if not leaders:
-        return f"**{dataset}.** No finished trial has a held-out bits/dim."
-    sentences = [f"**{dataset}.** Lowest mean held-out bits/dim: {leaders} training images."]
+        return f"**{dataset}.** No finished trial has a {headline.title}."
+    best = headline.best.capitalize()
+    sentences = [f"**{dataset}.** {best} mean {headline.title}: {leaders} training images."]
     baseline = comparison.suite.baseline
     if baseline is None:
         return sentences[0]
-    if not any(cell.difference(HEADLINE).has_interval for cell in cells):
+    if not any(cell.difference(headline.key).has_interval for cell in cells):
         return f"{sentences[0]} No strategy has two pairs with `{baseline}`: no difference has an interval."
-    for side, verdict in (("below", "better"), ("above", "worse")):
-        found = _by_strategy([cell for cell in cells if cell.difference(HEADLINE).side_of_zero == side])
+    sides = ("below", "above") if headline.good_side == "below" else ("above", "below")
+    for side, verdict in zip(sides, ("better", "worse"), strict=True):
+        found = _by_strategy([cell for cell in cells if cell.difference(headline.key).side_of_zero == side])
         where = f"wholly {side} zero ({verdict})"
         sentences.append(f"Paired 95 % interval against `{baseline}` {where}: {found or 'none of them'}.")
     return " ".join(sentences)
@@ -96,42 +97,43 @@ def _by_strategy(cells: Sequence[Cell]) -> str:
     return "; ".join(f"`{name}` at {listed(found)}" for name, found in budgets.items())
 
 
-def _against_baseline(comparison: Comparison, cells: Sequence[Cell], leader: Cell) -> list[str]:
-    baseline = comparison.suite.baseline
-    paired = [cell for cell in cells if cell.strategy != baseline and cell.difference(HEADLINE).n]
+def _against_baseline(comparison: SuiteComparison, cells: Sequence[Cell], leader: Cell) -> list[str]:
+    baseline, key = comparison.suite.baseline, comparison.headline.key
+    paired = [cell for cell in cells if cell.strategy != baseline and cell.difference(key).n]
     if not paired:
         return [f"No pairs with the baseline `{baseline}`." if baseline else "The suite names no baseline."]
     sentences = ["It is the baseline."] if leader.strategy == baseline else []
     if leader in paired:
-        said = _difference(leader.difference(HEADLINE))
+        said = _difference(leader.difference(key))
         sentences.append(f"Its paired difference to `{baseline}`: {said}.")
     elif leader.strategy != baseline:
         sentences.append(f"It shares no seed with the baseline `{baseline}`.")
     others = [cell for cell in paired if cell is not leader]
     sides: dict[str, list[str]] = {}
     for cell in others:
-        sides.setdefault(cell.difference(HEADLINE).side_of_zero, []).append(f"`{cell.strategy}`")
+        sides.setdefault(cell.difference(key).side_of_zero, []).append(f"`{cell.strategy}`")
     named = {"below": "wholly below zero", "above": "wholly above zero", "around": "containing zero"}
     parts = [f"{text} for {listed(sides[side])}" for side, text in named.items() if side in sides]
     if parts:
-        pairs = spread(cell.difference(HEADLINE).n for cell in others)
+        pairs = spread(cell.difference(key).n for cell in others)
         sentences.append(
             f"The others' 95 % intervals against `{baseline}` (n = {pairs} pairs): {'; '.join(parts)}."
         )
     return sentences
 
 
-def _against_runner_up(comparison: Comparison, cells: Sequence[Cell], leader: Cell) -> list[str]:
-    second = best([cell for cell in cells if cell is not leader], HEADLINE)
+def _against_runner_up(comparison: SuiteComparison, cells: Sequence[Cell], leader: Cell) -> list[str]:
+    key = comparison.headline.key
+    second = best_mean(comparison, [cell for cell in cells if cell is not leader], key)
     if second is None or comparison.suite.baseline == second.strategy:
         return []  # the sentence about the baseline has said it
-    found = comparison.between(HEADLINE, leader, second)
+    found = comparison.between(key, leader, second)
     if not found.n:
         return [f"It shares no seed with the runner-up `{second.strategy}`."]
     return [f"Against the runner-up `{second.strategy}`: {_difference(found)}."]
 
 
-def _difference(found: Estimate) -> str:
+def _difference(found: MeanOverSeeds) -> str:
     verdict = {
         "below": ", an interval that excludes zero",
         "above": ", an interval that excludes zero",
@@ -141,14 +143,14 @@ def _difference(found: Estimate) -> str:
     return f"{difference_phrase(found, decimals_of_differences([found]))}{verdict}"
 
 
-def _unequal_seeds(cells: Sequence[Cell]) -> list[str]:
-    counts = [cell.score(HEADLINE).n for cell in cells]
+def _unequal_seeds(comparison: SuiteComparison, cells: Sequence[Cell]) -> list[str]:
+    counts = [cell.score(comparison.headline.key).n for cell in cells]
     if len(set(counts)) == 1:
         return []
     return [f"Strategies have {spread(counts)} seeds here: trust paired differences, not the order of means."]
 
 
-def _still_improving(comparison: Comparison, cells: Sequence[Cell]) -> list[str]:
+def _still_improving(comparison: SuiteComparison, cells: Sequence[Cell]) -> list[str]:
     named = []
     for cell in cells:
         records = comparison.suite.done(cell.dataset, cell.budget, cell.strategy).values()
@@ -162,62 +164,14 @@ def _still_improving(comparison: Comparison, cells: Sequence[Cell]) -> list[str]
     ]
 
 
-def _lowest_at_the_end(record: Record) -> bool:
+def _lowest_at_the_end(record: TrialRecord) -> bool:
     curve = [v for v in record.get("curve_rate_heldout_bpd") or [] if v is not None and math.isfinite(v)]
     return len(curve) > 1 and curve[-1] < min(curve[:-1])
 
 
-def _samples(comparison: Comparison, cells: Sequence[Cell], leader: Cell) -> list[str]:
-    record = protocol_record(comparison.suite, leader.dataset)
-    by_fid, by_kid = best(cells, "fid"), best(cells, "kid")
-    order = [("KID", "kid", by_kid), ("FID", "fid", by_fid)]
-    if not few_samples(record):
-        order.reverse()
-    lowest = [
-        f"lowest mean {name} for `{cell.strategy}`, {_said(cells, cell, key)}"
-        for name, key, cell in order
-        if cell is not None
-    ]
-    if not lowest:
-        return []
-    sentences = [f"Samples (extractor {features_phrase(record)}): {'; '.join(lowest)}."]
-    if by_fid is None:
-        return sentences
-    sentences.append(f"Beside that FID: {_company(cells, by_fid)}.")
-    if by_fid is not leader:
-        fid = f"FID {_said(cells, leader, 'fid')}, " if leader.score("fid").n else ""
-        sentences.append(f"The likelihood's leader `{leader.strategy}`: {fid}{_company(cells, leader)}.")
-        sentences += _memorising(comparison, by_fid, leader)
-    return sentences
-
-
-def _company(cells: Sequence[Cell], cell: Cell) -> str:
-    keys = {"recall": "recall", "nearest_training_ratio": "nearest-training ratio"}
-    said = [f"{title} {_said(cells, cell, key)}" for key, title in keys.items() if cell.score(key).n]
-    return listed(said) or "neither recall nor a nearest-training ratio was measured"
-
-
-def _memorising(comparison: Comparison, by_fid: Cell, leader: Cell) -> list[str]:
-    """Warn where paired seeds show FID's favourite nearer to the training images and less diverse."""
-    keys = ("nearest_training_ratio", "recall")
-    found = [comparison.between(key, by_fid, leader) for key in keys]
-    if by_fid.score(keys[0]).mean < 1.0 and all(e.side_of_zero == "below" for e in found):
-        pairs = spread(e.n for e in found)
-        return [
-            f"Against `{leader.strategy}`, `{by_fid.strategy}` has lower recall and samples nearer to the "
-            f"training images (both paired 95 % intervals exclude zero, n = {pairs} pairs): the pattern of "
-            "memorising, so that its lower FID alone is no evidence of better samples."
-        ]
-    return []
-
-
-def _said(cells: Sequence[Cell], cell: Cell, key: str) -> str:
-    """Say a mean with the decimals its column has in the table."""
-    return mean_phrase(cell.score(key), decimals_for((c.score(key) for c in cells), key))
-
-
-def _reading_rules(comparison: Comparison) -> str:
-    intervals = sum(cell.difference(HEADLINE).has_interval for cell in comparison.cells)
+def _reading_rules(comparison: SuiteComparison) -> str:
+    key = comparison.headline.key
+    intervals = sum(cell.difference(key).has_interval for cell in comparison.cells)
     seeds = spread(cell.done for cell in comparison.cells)
     sentences = [
         f"*How to read this.* n counts seeds ({seeds} finished per strategy and budget); ± and [ ] are 95 % "
@@ -230,5 +184,5 @@ def _reading_rules(comparison: Comparison) -> str:
             f"Intervals against the baseline ({intervals} of them) are not corrected for their number: if no "
             f"strategy had any effect, about {0.05 * intervals:.1f} would be expected to exclude zero."
         )
-        sentences.append(stars_phrase(contrasts(comparison, HEADLINE)))
+        sentences.append(stars_phrase(contrasts(comparison, key)))
     return " ".join(sentences)

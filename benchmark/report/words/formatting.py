@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from benchmark.report.comparing.comparison import Cell, Estimate
+from benchmark.report.comparing.comparison import Cell
+from benchmark.report.comparing.means import MeanOverSeeds
 
 NOTHING = "–"
 
 
-def number(value: float, decimals: int, *, signed: bool = False) -> str:
+def number_text(value: float, decimals: int, *, signed: bool = False) -> str:
     """Format a number with a true minus sign; NaN becomes a dash."""
     if not math.isfinite(value):
         return NOTHING
@@ -20,7 +21,7 @@ def number(value: float, decimals: int, *, signed: bool = False) -> str:
     return text.replace("-", "−")
 
 
-def decimals_for(estimates: Iterable[Estimate], key: str) -> int:
+def decimals_for(estimates: Iterable[MeanOverSeeds], key: str) -> int:
     """Choose one number of decimals for a column: three digits of the largest mean, two of the smallest."""
     sizes = [abs(e.mean) for e in estimates if e.n and e.mean != 0.0]
     least = 3 if key.startswith("bpd") else 0
@@ -29,7 +30,7 @@ def decimals_for(estimates: Iterable[Estimate], key: str) -> int:
     return min(max(2 - _magnitude(max(sizes)), 1 - _magnitude(min(sizes)), least), 5)
 
 
-def decimals_of_differences(estimates: Iterable[Estimate]) -> int:
+def decimals_of_differences(estimates: Iterable[MeanOverSeeds]) -> int:
     """Choose decimals that keep every end of every interval apart from zero (three to six)."""
     ends = [end for e in estimates for end in ((e.low, e.high) if e.has_interval else (e.mean,))]
     bounds = [abs(end) for end in ends if math.isfinite(end) and end != 0.0]
@@ -56,32 +57,44 @@ def difference_texts(cells: Sequence[Cell], key: str, baseline: str | None) -> l
     ]
 
 
-def mean_and_half_width(found: Estimate, decimals: int) -> str:
+def mean_and_half_width(found: MeanOverSeeds, decimals: int) -> str:
     """Format mean ± half-width, or the mean alone when n = 1."""
-    mean = number(found.mean, decimals)
-    return f"{mean} ± {number(found.half_width, decimals)}" if found.has_interval else mean
+    mean = number_text(found.mean, decimals)
+    return f"{mean} ± {number_text(found.half_width, decimals)}" if found.has_interval else mean
 
 
-def mean_phrase(found: Estimate, decimals: int) -> str:
+def mean_phrase(found: MeanOverSeeds, decimals: int) -> str:
     """Format a mean for prose, with its n."""
     return f"{mean_and_half_width(found, decimals)} (n = {found.n}{', no interval' if found.n == 1 else ''})"
 
 
-def interval(found: Estimate, decimals: int) -> str:
+def mean_in_column(cells: Sequence[Cell], cell: Cell, key: str) -> str:
+    """Say a mean with the decimals its column has in the table."""
+    return mean_phrase(cell.score(key), decimals_for((c.score(key) for c in cells), key))
+
+
+def interval(found: MeanOverSeeds, decimals: int) -> str:
     """Format a signed mean with its interval, without the number of pairs."""
-    mean = number(found.mean, decimals, signed=True)
+    mean = number_text(found.mean, decimals, signed=True)
     if not found.has_interval:
         return mean
-    low, high = (number(bound, decimals, signed=True) for bound in (found.low, found.high))
+    low, high = (number_text(bound, decimals, signed=True) for bound in (found.low, found.high))
     return f"{mean} [{low}, {high}]"
 
 
-def difference_phrase(found: Estimate, decimals: int) -> str:
+def difference_phrase(found: MeanOverSeeds, decimals: int) -> str:
     """Format a paired difference with its interval and number of pairs."""
     if found.n == 0:
         return "no pairs"
     text = interval(found, decimals)
     return f"{text} (1 pair, no interval)" if found.n == 1 else f"{text} ({found.n} pairs)"
+
+
+def p_text(p: float) -> str:
+    """Format a p-value; NaN becomes a dash."""
+    if p != p:
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}".rstrip("0").rstrip(".") if p < 1 else "1"
 
 
 def listed(names: Sequence[str]) -> str:

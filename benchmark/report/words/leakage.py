@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from benchmark.report.comparing.comparison import Comparison, remembered
-from benchmark.report.reading.scores import IMPOSSIBLE, SCORES, leak_keys, score
+from benchmark.report.comparing.comparison import SuiteComparison, remembered
+from benchmark.report.reading.score_titles import SCORES
+from benchmark.report.reading.scores import IMPOSSIBLE, leak_keys
 from benchmark.report.words.formatting import score_texts
-from benchmark.report.words.tables import Column, markdown
+from benchmark.report.words.markdown import Column, markdown
 
 # Read together; a record has those its suite asked for.
 _COPYING = (
@@ -21,7 +22,7 @@ _FLOORS = ("fid_floor", "fid_inf", "kid_floor")
 
 
 @remembered
-def leak_lines(comparison: Comparison) -> list[str]:
+def leak_lines(comparison: SuiteComparison) -> list[str]:
     """Return the section's lines: one table per dataset and subject, only of scores the records hold."""
     lines: list[str] = []
     floors = [key for key in _FLOORS if key in comparison.metrics]
@@ -38,7 +39,7 @@ def leak_lines(comparison: Comparison) -> list[str]:
     return lines or ["The records hold neither leakage nor memorisation scores."]
 
 
-def _table(comparison: Comparison, dataset: str, keys: list[str]) -> list[Column]:
+def _table(comparison: SuiteComparison, dataset: str, keys: list[str]) -> list[Column]:
     cells = comparison.at(dataset)
     keys = [key for key in keys if any(cell.score(key).n for cell in cells)]
     if not keys:
@@ -47,7 +48,7 @@ def _table(comparison: Comparison, dataset: str, keys: list[str]) -> list[Column
         ("images", [str(cell.budget) for cell in cells]),
         ("strategy", [f"`{cell.strategy}`" for cell in cells]),
         ("n", [str(cell.done) for cell in cells]),
-        *((score(key).title, score_texts(cells, key)) for key in keys),
+        *((comparison.suite.score(key).title, score_texts(cells, key)) for key in keys),
     ]
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from benchmark.report.comparing.comparison import Comparison, remembered
-from benchmark.report.reading.scores import HEADLINE, number_in
-from benchmark.report.words.formatting import listed, number
+from benchmark.report.comparing.comparison import SuiteComparison, remembered
+from benchmark.report.reading.scores import number_in
+from benchmark.report.words.formatting import listed, number_text
 
 _COLLAPSED = 0.25  # of the codebook: a map that uses its codes evenly has a perplexity near its size
 
 
 @remembered
-def limit_lines(comparison: Comparison) -> list[str]:
+def limit_lines(comparison: SuiteComparison) -> list[str]:
     """Return one item per limit; empty where there is none."""
     found = [
         _one_strategy(comparison),
@@ -25,14 +25,14 @@ def limit_lines(comparison: Comparison) -> list[str]:
     return ["*What these records cannot show.*", "", *items] if items else []
 
 
-def _one_strategy(comparison: Comparison) -> str:
+def _one_strategy(comparison: SuiteComparison) -> str:
     done = {trial.strategy for trial in comparison.suite.records}
     if len(done) > 1:
         return ""
     return f"No comparison: only `{next(iter(done))}` has finished trials. Its scores and curves are shown."
 
 
-def _no_baseline(comparison: Comparison) -> str:
+def _no_baseline(comparison: SuiteComparison) -> str:
     suite = comparison.suite
     done = {trial.strategy for trial in suite.records}
     if suite.baseline in done or len(done) < 2:
@@ -43,7 +43,7 @@ def _no_baseline(comparison: Comparison) -> str:
     return f"No paired difference, p-value or equivalent sample size: {why}. Means are shown, unpaired."
 
 
-def _few_seeds(comparison: Comparison) -> str:
+def _few_seeds(comparison: SuiteComparison) -> str:
     alone = sum(cell.done == 1 for cell in comparison.cells)
     several = sum(cell.done > 1 for cell in comparison.cells)
     if not alone:
@@ -52,7 +52,7 @@ def _few_seeds(comparison: Comparison) -> str:
     return f"No interval for {where} of the tables: one seed each. Its numbers are shown without one."
 
 
-def _one_budget(comparison: Comparison) -> str:
+def _one_budget(comparison: SuiteComparison) -> str:
     suite = comparison.suite
     single = [name for name in suite.datasets if len(suite.budgets(name)) == 1]
     if not single:
@@ -60,25 +60,25 @@ def _one_budget(comparison: Comparison) -> str:
     return f"No worth in images for {listed(single)}: one budget gives no curve to read it from."
 
 
-def _unfinished(comparison: Comparison) -> str:
+def _unfinished(comparison: SuiteComparison) -> str:
     failed, missing = (comparison.suite.count(status) for status in ("failed", "missing"))
     if not failed + missing:
         return ""
-    dropped = sum(cell.difference(HEADLINE).left_out for cell in comparison.cells)
+    dropped = sum(cell.difference(comparison.headline.key).left_out for cell in comparison.cells)
     pairs = f" (pairs left out of both arms for it: {dropped})" if dropped else ""
     return f"{failed} failed and {missing} missing trials give no number{pairs}. The others are shown."
 
 
-def _no_headline(comparison: Comparison) -> str:
+def _no_headline(comparison: SuiteComparison) -> str:
     records = comparison.suite.records.values()
-    without = sum(number_in(record, HEADLINE) is None for record in records)
+    without = sum(number_in(record, comparison.headline.key) is None for record in records)
     if not without:
         return ""
     finished = f"{without} of {len(records)} finished trials"
-    return f"{finished} have no finite held-out bits/dim; their other scores are shown."
+    return f"{finished} have no finite {comparison.headline.title}; their other scores are shown."
 
 
-def _collapsed(comparison: Comparison) -> str:
+def _collapsed(comparison: SuiteComparison) -> str:
     """Name the subsets whose auto-encoder uses a small part of a codebook, by dataset, budget and seed."""
     found: dict[str, None] = {}
     for trial, record in comparison.suite.records.items():
@@ -87,7 +87,7 @@ def _collapsed(comparison: Comparison) -> str:
             used = number_in(record, f"perplexity_{level}")
             if size and used is not None and used < _COLLAPSED * size:
                 where = f"{trial.dataset} at {trial.budget}, seed {trial.seed}"
-                found[f"{where} ({level}: perplexity {number(used, 1)} of {size:.0f})"] = None
+                found[f"{where} ({level}: perplexity {number_text(used, 1)} of {size:.0f})"] = None
     if not found:
         return ""
     return (

@@ -1,146 +1,108 @@
-"""Lay a comparison out as a data frame and as Markdown tables."""
+"""Choose the columns of the main tables."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pandas as pd
-
-from benchmark.report.comparing.comparison import Cell, Comparison
-from benchmark.report.comparing.data_efficiency import equivalents
-from benchmark.report.comparing.significance import contrasts
-from benchmark.report.reading.loading import Record
+from benchmark.report.comparing.comparison import Cell, SuiteComparison
+from benchmark.report.comparing.reference import marginals
 from benchmark.report.reading.protocol import features_phrase, few_samples
-from benchmark.report.reading.scores import HEADLINE, judged_keys, plugin_keys, score
-from benchmark.report.words.formatting import difference_texts, score_texts
+from benchmark.report.reading.score_titles import NamedScore
+from benchmark.report.reading.scores import (
+    MARGINALS_NAME,
+    TrialRecord,
+    arrow,
+    plugin_keys,
+    score,
+)
+from benchmark.report.words.formatting import (
+    NOTHING,
+    decimals_for,
+    difference_texts,
+    mean_and_half_width,
+    score_texts,
+)
+from benchmark.report.words.markdown import Column
 
-Column = tuple[str, list[str]]  # heading, one text per row
-_NAMES = ("dataset", "strategy")
+SAMPLE_SCORES = ("kid", "fid", "nearest_training_ratio", "precision", "recall", "rfid")
 
 
-def frame(comparison: Comparison) -> pd.DataFrame:
-    """Return one row per (dataset, budget, strategy), every score's estimate and paired difference beside it.
+def headline_columns(comparison: SuiteComparison, cells: Sequence[Cell]) -> list[Column]:
+    """Return the table of the headline and what it is read with; a score that no record has is left out.
 
-    A score `s` fills s_mean, s_low, s_high, s_n and s_diff_mean, s_diff_low, s_diff_high, s_n_pairs,
-    s_n_unpaired; what does not exist (an interval of one seed, the baseline's difference) is NaN. The
-    scores strategies are tested in have s_diff_boot_low, s_diff_boot_high (bootstrap), s_p, s_p_holm and
-    the numbers of pairs s_pairs_lower, s_pairs_equal, s_pairs_higher; the headline has s_equal_to_images,
-    with its interval.
+    Where the records know what independent pixels score, that is the last row.
     """
-    tested = _tested_fields(comparison)
-    rows = []
-    for cell in comparison.cells:
-        row: dict[str, object] = {"dataset": cell.dataset, "budget": cell.budget, "strategy": cell.strategy}
-        row |= {"trials": cell.planned, "done": cell.done}
-        for key in comparison.metrics:
-            row |= _score_fields(cell, key) | tested.get((cell.dataset, cell.budget, cell.strategy, key), {})
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def csv_text(comparison: Comparison) -> str:
-    """Return the data frame as CSV, numbers to ten significant digits."""
-    return frame(comparison).to_csv(index=False, float_format="%.10g", lineterminator="\n")
-
-
-def likelihood_columns(cells: Sequence[Cell], baseline: str | None) -> list[Column]:
-    """Return the columns of the likelihood table, the headline first."""
-    perplexities = zip(
-        score_texts(cells, "perplexity_top"), score_texts(cells, "perplexity_bottom"), strict=True
-    )
-    reference = f"paired difference to `{baseline}` [95 %]" if baseline else "paired difference (no baseline)"
-    return [
+    baseline, headline = comparison.suite.baseline, comparison.headline
+    paired = f"paired difference to `{baseline}` [95 %]" if baseline else "paired difference (no baseline)"
+    known = comparison.suite.score(headline.key)
+    columns = [
         *_leading_columns(cells),
-        ("bits/dim, held-out ↓", score_texts(cells, HEADLINE)),
-        (reference, difference_texts(cells, HEADLINE, baseline)),
-        ("gap train → held-out", score_texts(cells, "bpd_gap")),
-        ("perplexity top / bottom", [f"{top} / {bottom}" for top, bottom in perplexities]),
-        ("reconstruction MSE ↓", score_texts(cells, "reconstruction_mse")),
+        (f"{known.title}{arrow(known.better)}", score_texts(cells, headline.key)),
+        (paired, difference_texts(cells, headline.key, baseline)),
     ]
+    if headline.gap in comparison.metrics:
+        columns.append(("gap train → held-out", score_texts(cells, headline.gap)))
+    if "perplexity_top" in comparison.metrics or "perplexity_bottom" in comparison.metrics:
+        levels = (score_texts(cells, f"perplexity_{level}") for level in ("top", "bottom"))
+        both = [f"{top} / {bottom}" for top, bottom in zip(*levels, strict=True)]
+        columns.append(("perplexity top / bottom", both))
+    if "reconstruction_mse" in comparison.metrics:
+        columns.append(("reconstruction MSE ↓", score_texts(cells, "reconstruction_mse")))
+    return _with_marginals(comparison, cells, columns)
 
 
-def sample_columns(cells: Sequence[Cell], record: Record) -> list[Column]:
-    """Return the columns of the sample table; the nearest-training ratio always stands beside FID."""
-    keys = ["kid", "fid", "nearest_training_ratio", "precision", "recall", "rfid"]
+def _with_marginals(
+    comparison: SuiteComparison, cells: Sequence[Cell], columns: list[Column]
+) -> list[Column]:
+    """Add the row of independent pixels, where it is known: it has a name, a number of seeds and a score."""
+    found = marginals(comparison, cells[0].dataset, cells[0].budget)
+    if not found.n:
+        return columns
+    key = comparison.headline.key
+    score = mean_and_half_width(found, decimals_for((cell.score(key) for cell in cells), key))
+    row = [MARGINALS_NAME, str(found.n), score, *[NOTHING] * (len(columns) - 3)]
+    return [(heading, [*texts, text]) for (heading, texts), text in zip(columns, row, strict=True)]
+
+
+def sample_columns(comparison: SuiteComparison, cells: Sequence[Cell], record: TrialRecord) -> list[Column]:
+    """Return the table of samples' scores, none where no record has any.
+
+    The nearest-training ratio always stands beside FID.
+    """
+    keys = [key for key in SAMPLE_SCORES if key in comparison.metrics]
     if not few_samples(record):
-        keys = ["fid", "nearest_training_ratio", "kid", "precision", "recall", "rfid"]
+        keys.sort(key=("fid", "nearest_training_ratio", *SAMPLE_SCORES).index)
     scored = [(_sample_heading(key, record), score_texts(cells, key)) for key in keys]
-    return [*_leading_columns(cells), *scored]
+    return [*_leading_columns(cells), *scored] if scored else []
 
 
-def plugin_columns(comparison: Comparison, dataset: str) -> list[Column]:
+def plugin_columns(comparison: SuiteComparison, dataset: str) -> list[Column]:
     """Return a table of the scores the house does not know, over all budgets; empty if there are none."""
     cells = comparison.at(dataset)
-    keys = [k for k in plugin_keys(comparison.metrics) if any(cell.score(k).n for cell in cells)]
+    own = (comparison.headline.key, comparison.headline.gap)  # have a table of their own
+    keys = [
+        key
+        for key in plugin_keys(comparison.metrics)
+        if key not in own and any(cell.score(key).n for cell in cells)
+    ]
     if not keys:
         return []
     budgets = ("images", [str(cell.budget) for cell in cells])
-    return [budgets, *_leading_columns(cells), *((f"`{key}`", score_texts(cells, key)) for key in keys)]
+    named = [(comparison.suite.score(key), score_texts(cells, key)) for key in keys]
+    return [budgets, *_leading_columns(cells), *((_plugin_heading(known), texts) for known, texts in named)]
 
 
-def markdown(columns: Sequence[Column], *, words: bool = False) -> list[str]:
-    """Return the lines of a Markdown table: names stand left, numbers right unless all columns are words."""
-    headings = [_escape(heading) for heading, _ in columns]
-    left = [words or not place or heading in _NAMES for place, heading in enumerate(headings)]
-    rows = zip(*(texts for _, texts in columns), strict=True)
-    return [
-        f"| {' | '.join(headings)} |",
-        f"|{''.join(':--|' if is_left else '--:|' for is_left in left)}",
-        *(f"| {' | '.join(_escape(text) for text in row)} |" for row in rows),
-    ]
+def _plugin_heading(known: NamedScore) -> str:
+    """Name a score by its key, and by its title where it has one."""
+    named = "" if known.title == known.key else f"{known.title}, "
+    return f"{named}`{known.key}`{arrow(known.better)}"
 
 
 def _leading_columns(cells: Sequence[Cell]) -> list[Column]:
     return [("strategy", [f"`{c.strategy}`" for c in cells]), ("n", [str(c.done) for c in cells])]
 
 
-def _score_fields(cell: Cell, key: str) -> dict[str, object]:
-    found, paired = cell.score(key), cell.difference(key)
-    return {
-        f"{key}_mean": found.mean,
-        f"{key}_low": found.low,
-        f"{key}_high": found.high,
-        f"{key}_n": found.n,
-        f"{key}_diff_mean": paired.mean,
-        f"{key}_diff_low": paired.low,
-        f"{key}_diff_high": paired.high,
-        f"{key}_n_pairs": paired.n,
-        f"{key}_n_unpaired": paired.left_out,
-    }
-
-
-def _tested_fields(comparison: Comparison) -> dict[tuple[str, int, str, str], dict[str, object]]:
-    """Return what tests add to a cell's score, by dataset, budget, strategy and score."""
-    fields: dict[tuple[str, int, str, str], dict[str, object]] = {}
-    for key in judged_keys(comparison.metrics):
-        for found in contrasts(comparison, key):
-            cell = found.cell
-            fields[cell.dataset, cell.budget, cell.strategy, key] = {
-                f"{key}_diff_boot_low": found.bootstrap[0],
-                f"{key}_diff_boot_high": found.bootstrap[1],
-                f"{key}_p": found.p,
-                f"{key}_p_holm": found.p_holm,
-                f"{key}_pairs_lower": found.lower,
-                f"{key}_pairs_equal": found.equal,
-                f"{key}_pairs_higher": found.higher,
-            }
-    for worth in equivalents(comparison, HEADLINE):
-        fields.setdefault((worth.dataset, worth.budget, worth.strategy, HEADLINE), {}).update(
-            {
-                f"{HEADLINE}_equal_to_images": worth.images,
-                f"{HEADLINE}_equal_to_images_low": worth.low,
-                f"{HEADLINE}_equal_to_images_high": worth.high,
-            }
-        )
-    return fields
-
-
-def _sample_heading(key: str, record: Record) -> str:
+def _sample_heading(key: str, record: TrialRecord) -> str:
     known = score(key)
-    arrow = {"lower": " ↓", "higher": " ↑"}.get(known.better, "")
     protocol = f" ({features_phrase(record)})" if key in ("fid", "kid") else ""
-    return f"{known.title}{protocol}{arrow}"
-
-
-def _escape(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
+    return f"{known.title}{protocol}{arrow(known.better)}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmark.report.reading.loading import SuiteRecords, one_line
+from benchmark.report.reading.loading import in_one_line
+from benchmark.report.reading.suite_records import SuiteRecords
 from benchmark.report.words.formatting import listed
 
 
@@ -16,7 +17,7 @@ def tuning_of(suite: SuiteRecords, strategy: str) -> str:
         return "not recorded"
     note = choice.get("tuning")
     if note:
-        where = f"validation images of {one_line(note['dataset'])}, {note['budget']} images"
+        where = f"validation images of {in_one_line(note['dataset'])}, {note['budget']} images"
         return f"tuned: {_trials(note)} on {where}, {_seeds(note)}"
     own = choice.get("set") or []
     return (

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmark.planning.trial import Trial
-from benchmark.running.progress import Watcher
 from benchmark.store.store import Record, Store
 from benchmark.trial.record import failure
+
+if TYPE_CHECKING:
+    from benchmark.planning.trial import Trial
+    from benchmark.running.progress import Watcher
 
 _GRACE_SECONDS = 60.0  # for running trials to write a checkpoint
 _REPEAT_SECONDS = 2.0  # the word to stop is given again: whoever heard it may have died

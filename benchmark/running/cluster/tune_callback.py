@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmark.running.cluster.bookkeeping import TrialBooks
-from benchmark.running.cluster.ray_watch import RayWatch
-from benchmark.running.interrupts import TwoStrokes
+if TYPE_CHECKING:
+    from benchmark.running.cluster.bookkeeping import TrialBooks
+    from benchmark.running.cluster.ray_watch import RayWatch
+    from benchmark.running.interrupts import TwoStrokes
 
 
 class Stopped(BaseException):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmark.running.cluster.bookkeeping import TrialBooks
 from benchmark.tuning.rounds import Rounds
 from benchmark.tuning.sampler import distributions, sampler
-from benchmark.tuning.search import SCORE, Tuning
+from benchmark.tuning.search import Tuning
+
+if TYPE_CHECKING:
+    from benchmark.running.cluster.bookkeeping import TrialBooks
 
 
 def tune_search(tuning: Tuning, books: TrialBooks) -> tuple[Rounds, Any]:
@@ -16,14 +18,14 @@ def tune_search(tuning: Tuning, books: TrialBooks) -> tuple[Rounds, Any]:
 
     optuna = OptunaSearch(
         distributions(tuning.tunable),
-        metric=SCORE,
+        metric=tuning.score,
         mode="min",
         sampler=sampler(tuning),
         points_to_evaluate=[tuning.starts],
     )
 
     def tell(number: int, score: float | None) -> None:
-        result = None if score is None else {SCORE: score}
+        result = None if score is None else {tuning.score: score}
         optuna.on_trial_complete(str(number), result, error=score is None)
 
     rounds = Rounds(tuning, lambda number: optuna.suggest(str(number)) or {}, tell)
@@ -57,6 +59,6 @@ def _in_rounds(rounds: Rounds, tuning: Tuning, books: TrialBooks) -> Any:
         def on_trial_complete(
             self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
         ) -> None:
-            rounds.report(self._handed[trial_id], (result or {}).get(SCORE))
+            rounds.report(self._handed[trial_id], (result or {}).get(tuning.score))
 
     return InRounds()

@@ -17,12 +17,13 @@ from benchmark.planning.trial import Trial
 from benchmark.running.cluster.remote_store import CallDriver, RemoteStore
 from benchmark.running.cluster.shared_run import SharedRun
 from benchmark.store.store import Record, Store
+from benchmark.tasks.registry import TASKS
 from benchmark.tuning.search import changed
 
 _REPORT_SECONDS, _ASK_SECONDS = 1.0, 0.5
 Report = Callable[[dict[str, Any]], None]
 # of a failure, to a driver whose disk may be full; and what a search goes by
-_TOLD = ("reason", "cause", "traceback", "bpd_validation")
+_TOLD = ("reason", "cause", "traceback", *(task.validation_score for task in TASKS.values()))
 
 
 def run_planned(config: dict[str, Any], *, shared: list[Any]) -> None:

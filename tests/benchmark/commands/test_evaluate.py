@@ -64,6 +64,25 @@ def test_without_training_images_memorisation_is_left_out_and_zips_are_read(tmp_
     assert scores["fid_inf"] is None
 
 
+def test_metrics_are_chosen_and_may_be_ones_own(tmp_path, monkeypatch, capsys):
+    real, fake = put(tmp_path / "real", DIGITS[:60]), put(tmp_path / "fake", DIGITS[60:120])
+    (tmp_path / "mine.py").write_text(
+        "class Darker:\n    better = 'lower'\n"
+        "    def score(self, sets):\n        return {'mean': sets.generated.mean() - sets.heldout.mean()}\n"
+    )
+    output, own = tmp_path / "scores.json", tmp_path / "mine.py:Darker"
+    assert run(monkeypatch, real, fake, "--metrics", "kid", "--metrics", own, "--output", output) == 0
+    scores = json.loads(output.read_text())
+    assert abs(scores["darker_mean"]) < 50
+    assert {"kid"} == set(METRICS) & set(scores)
+    assert "darker_mean" in capsys.readouterr().out
+    for wrong, said in {"kib": "metric 'kib' is unknown", "rfid": "cannot be had of these images"}.items():
+        assert run(monkeypatch, real, fake, "--metrics", wrong) == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert len(error.splitlines()) == 2
+
+
 def test_a_copycat_is_caught_in_folders_too(tmp_path):
     train = put(tmp_path / "train", DIGITS[:150])
     real, fresh = put(tmp_path / "real", DIGITS[150:300]), put(tmp_path / "fresh", DIGITS[300:450])

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from running_bench import bench
 
 from benchmark.data import DatasetSpec, load_dataset
 from benchmark.data.checking import check_place
@@ -209,8 +208,7 @@ def test_every_file_of_a_hostile_folder_is_accounted_for(hostile: Path) -> None:
 
 
 def test_bench_data_check_lists_them_and_exits_with_1(hostile: Path) -> None:
-    command = [sys.executable, "-m", "benchmark.cli", "data", "check", str(hostile)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = bench("data", "check", hostile)
     assert done.returncode == 1, done.stderr
     assert done.stderr == ""
     assert "17 of 24 files are usable images" in done.stdout

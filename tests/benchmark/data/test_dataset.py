@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from photographs import photographs
 from PIL import Image
 
 from benchmark.data import DatasetSpec, budget_indices, load_dataset
 from benchmark.errors import UserError
-
-CATS = Path(
-    os.environ.get("BENCH_TEST_CATS", Path(__file__).parents[4] / "shared" / "data" / "cifar10_cats.zip")
-)
 
 
 def png(seed: int, size: tuple[int, int] = (16, 16), mode: str = "RGB") -> bytes:
@@ -147,11 +143,8 @@ def test_a_budget_larger_than_the_data_is_refused() -> None:
         budget_indices(data, 5000, 0)
 
 
-@pytest.mark.skipif(
-    not CATS.is_file(), reason=f"SKIPPED LOUDLY: {CATS} is missing, real colour photographs untested"
-)
 def test_real_colour_photographs_load() -> None:
-    data = load_dataset(DatasetSpec("cats", f"zip:{CATS}", heldout=500))
+    data = load_dataset(DatasetSpec("cats", f"zip:{photographs()}", heldout=500))
     assert data.train.shape == (5000, 32, 32, 3)
     assert data.heldout.shape == (500, 32, 32, 3)
     assert 60 < data.train.mean() < 180
@@ -163,9 +156,8 @@ def test_published_fingerprints_stand() -> None:
     assert data.fingerprint == "361f7b388940d39c"
 
 
-@pytest.mark.skipif(not CATS.is_file(), reason=f"SKIPPED LOUDLY: {CATS} is missing")
 def test_the_published_fingerprint_of_cats_stands() -> None:
-    data = load_dataset(DatasetSpec("cats", f"zip:{CATS}", size=32, heldout=500))
+    data = load_dataset(DatasetSpec("cats", f"zip:{photographs()}", size=32, heldout=500))
     assert data.fingerprint == "ca67b56f9441918d"
 
 

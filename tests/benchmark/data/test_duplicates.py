@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
+from running_bench import bench
 
 from benchmark.data import DatasetSpec, load_dataset
 from benchmark.data.duplicates import find_duplicates
@@ -71,10 +70,7 @@ def test_bench_data_check_reports_them(tmp_path: Path) -> None:
         for i, seed in enumerate(seeds):
             scene(seed).save(tmp_path / "set" / split / f"{i:02}.png")
     jpeg(scene(4)).save(tmp_path / "set" / "test" / "03.png")
-    command = [sys.executable, "-m", "benchmark.cli", "data"]
-    done = subprocess.run(
-        [*command, "check", str(tmp_path / "set")], capture_output=True, text=True, check=False
-    )
+    done = bench("data", "check", tmp_path / "set", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "16 of 16 files are usable images" in done.stdout
     assert "split: 12 under train/, 4 under test/" in done.stdout
@@ -85,8 +81,7 @@ def test_bench_data_check_reports_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", ["digits", "shapes"])
 def test_bench_data_show_draws_a_sheet(tmp_path: Path, source: str) -> None:
-    command = [sys.executable, "-m", "benchmark.cli", "data", "show", source, "--output", "sheet.png"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    done = bench("data", "show", source, "--output", "sheet.png", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "held out: sheet.png" in done.stdout
     with Image.open(tmp_path / "sheet.png") as sheet:

@@ -12,7 +12,7 @@ from benchmark.data import Dataset, DatasetSpec, load_dataset
 from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
-from benchmark.trial.extractor_of import check_extractor
+from benchmark.trial.extractor_of import refuse_unusable_extractor
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16), dtype=np.uint8)
 DATASET = "{name: digits, source: digits, size: 16, heldout: 40}"
@@ -57,7 +57,7 @@ def test_odd_labels_of_arrays_are_passed_over_unless_they_are_asked_for(
     path = planned(tmp_path, suite_text, f"{{name: m, source: '{source}'}}")
     path.write_text(path.read_text().replace("{metrics: [fid,", "{extractor: classifier, metrics: [fid,"))
     with pytest.raises(UserError, match=r"needs labels, which dataset 'm' does not have: 'labels' is"):
-        check_extractor(plan_trials(load_suite(path))[0])
+        refuse_unusable_extractor(plan_trials(load_suite(path))[0])
 
 
 @pytest.mark.parametrize("lacking", ["train", "test"])
@@ -77,7 +77,7 @@ def test_classes_need_labels_of_both_splits(tmp_path: Path, suite_text: str, lac
     path = planned(tmp_path, suite_text, f"{{name: m, source: '{source}'}}")
     path.write_text(path.read_text().replace("{metrics: [fid,", "{extractor: classifier, metrics: [fid,"))
     with pytest.raises(UserError, match="needs labels"):
-        check_extractor(plan_trials(load_suite(path))[0])
+        refuse_unusable_extractor(plan_trials(load_suite(path))[0])
 
 
 @pytest.mark.parametrize("gap", [None, -1])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from running_bench import bench
 
 from benchmark.data import DatasetSpec, budget_indices, load_dataset
 from benchmark.data.decoding import Shape
@@ -45,12 +45,6 @@ def fill(folder: Path, count: int, start: int = 0, **settings: object) -> Path:
 
 def spec(source: str, **settings: object) -> DatasetSpec:
     return DatasetSpec("mine", source, **settings)  # type: ignore[arg-type]
-
-
-def bench(*arguments: object, data: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "benchmark.cli", *map(str, arguments)]
-    environment = {**os.environ, "BENCH_DATA": str(data)}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
@@ -144,7 +138,7 @@ def test_changed_and_broken_packs_are_noticed(tmp_path: Path) -> None:
     content[8 * 8 * 3 * 4] ^= 1
     pixels.write_bytes(bytes(content))
     assert verify(tmp_path / "pack") == [4]
-    done = bench("data", "check", tmp_path / "pack", data=tmp_path)
+    done = bench("data", "check", tmp_path / "pack", environment={"BENCH_DATA": str(tmp_path)})
     assert done.returncode == 1, done.stderr
     assert "CHANGED since packing: 1 rows, first [4]" in done.stdout
     pixels.write_bytes(bytes(content[:-1]))
@@ -197,17 +191,29 @@ def test_bench_data_prepare_packs_ffhq_as_its_readme_lays_it_out(tmp_path: Path)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{i:05}.png").write_bytes(image(i))
     fill(source / "thumbnails128x128" / "00000", 5)
-    asked = bench("data", "prepare", "ffhq", data=tmp_path)
+    asked = bench("data", "prepare", "ffhq", environment={"BENCH_DATA": str(tmp_path)})
     assert asked.returncode == 2
     assert "--source PATH" in asked.stderr
-    refused = bench("data", "prepare", "ffhq", "--source", source, "--size", 16, data=tmp_path)
+    refused = bench(
+        "data", "prepare", "ffhq", "--source", source, "--size", 16, environment={"BENCH_DATA": str(tmp_path)}
+    )
     assert refused.returncode == 2
     assert "18 + 3 images of ffhq, 60,000 + 10,000 are expected" in refused.stderr
-    done = bench("data", "prepare", "ffhq", "--source", source, "--size", 16, "--any-count", data=tmp_path)
+    done = bench(
+        "data",
+        "prepare",
+        "ffhq",
+        "--source",
+        source,
+        "--size",
+        16,
+        "--any-count",
+        environment={"BENCH_DATA": str(tmp_path)},
+    )
     assert done.returncode == 0, done.stderr
     assert "18 to train on, 3 held out, 16x16 colour" in done.stdout
     assert about_pack(tmp_path / "ffhq-16")["heldout"] == 3
-    listed = bench("data", "list", data=tmp_path)
+    listed = bench("data", "list", environment={"BENCH_DATA": str(tmp_path)})
     assert "ffhq-16" in listed.stdout
 
 
@@ -221,7 +227,8 @@ def test_bench_data_prepare_packs_the_cats_of_afhq_only(
                     archive.writestr(f"{split}/{kind}/{i:03}.png", image(i + 100 * (kind == "dog")))
     source = tmp_path / "afhq_v2.zip"
     done = bench(
-        "data", "prepare", "afhqv2-cat", "--source", source, "--size", 16, "--any-count", data=tmp_path
+        *("data", "prepare", "afhqv2-cat", "--source", source, "--size", 16, "--any-count"),
+        environment={"BENCH_DATA": str(tmp_path)},
     )
     assert done.returncode == 0, done.stderr
     monkeypatch.setenv("BENCH_DATA", str(tmp_path))

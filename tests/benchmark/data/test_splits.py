@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import subprocess
-import sys
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -15,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from running_bench import bench
 
 from benchmark.data import Dataset, DatasetSpec, load_dataset
 from benchmark.data.decoding import Shape
@@ -236,17 +234,14 @@ def test_check_dry_run_and_run_say_the_same_of_a_data_set(tmp_path: Path, suite_
     assert dataset in suite_text
     text = suite_text.replace(dataset, "{name: mine, source: 'folder:set', size: 16}")
     (tmp_path / "a.yaml").write_text(text.replace("  - {name: phased, stages: [prior]}\n", ""))
-    command = [sys.executable, "-m", "benchmark.cli"]
     told = []
     for arguments in (
         ["data", "check", "set", "--size", "16"],
         ["run", "a.yaml", "--dry-run"],
         ["run", "a.yaml", "--local"],
     ):
-        environment = {**os.environ, "COLUMNS": "200"}
-        done = subprocess.run(
-            [*command, *arguments], capture_output=True, text=True, cwd=tmp_path, check=True, env=environment
-        )
+        done = bench(*arguments, cwd=tmp_path, environment={"COLUMNS": "200"})
+        assert done.returncode == 0, done.stderr
         told.append(done.stdout)
     for note in (
         "split: 30 under train/, 8 under test/",

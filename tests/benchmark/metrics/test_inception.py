@@ -11,16 +11,15 @@ import torch
 from cleanfid import fid as clean_fid
 from cleanfid.inception_torchscript import InceptionV3W
 from PIL import Image
+from running_bench import attempt
 
 from benchmark.errors import UserError
 from benchmark.metrics.extractors import load_extractor
 from benchmark.metrics.weights import MissingWeights, hash_file
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
-from benchmark.running.one_trial import attempt_trial
 from benchmark.store.store import Store
-from benchmark.trial.attempt import Attempt
-from benchmark.trial.extractor_of import check_extractor
+from benchmark.trial.extractor_of import refuse_unusable_extractor
 
 FILE = "inception-2015-12-05.pt"
 
@@ -111,9 +110,9 @@ def test_a_whole_trial_runs_on_the_stand_in_and_names_its_weights(tmp_path, monk
     path = tmp_path / "a.yaml"
     path.write_text(suite_text.replace("evaluation: {", "evaluation: {samples: 8, extractor: inception, "))
     trial = plan_trials(load_suite(path))[0]
-    check_extractor(trial)
+    refuse_unusable_extractor(trial)
     store = Store(tmp_path / "runs")
-    record = attempt_trial(trial, store, Attempt())
+    record = attempt(trial, store.root)
     assert record["status"] == "done", record
     assert record["extractor"] == "inception"
     assert record["extractor_fingerprint"] == hash_file(tmp_path / "weights" / FILE)

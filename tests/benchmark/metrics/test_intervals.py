@@ -16,7 +16,7 @@ from benchmark.metrics.distances import (
 )
 from benchmark.metrics.extrapolation import extrapolated_frechet
 from benchmark.metrics.features import UncomputableScoreError
-from benchmark.metrics.intervals import NORMAL_95, Estimate, combined, mean_scored, ratio_of_medians
+from benchmark.metrics.intervals import NORMAL_95, Estimate, mean_scored, ratio_of_medians, weighted_sum
 
 DIMENSION, COUNT = 16, 200
 SPREAD = np.arange(1, DIMENSION + 1) ** -0.5
@@ -123,9 +123,9 @@ def test_kid_in_single_precision_is_the_same_where_it_is_used():
 def test_influences_of_shared_images_cancel_in_a_difference():
     real, generated = draw(1, 0.3)
     one, other = frechet(real, generated), frechet(real, generated)
-    nothing = combined([(1, one), (-1, other)]).interval()
+    nothing = weighted_sum([(1, one), (-1, other)]).interval()
     assert (nothing.value, nothing.low, nothing.high) == pytest.approx((0, 0, 0), abs=1e-12)
-    padded = combined(
+    padded = weighted_sum(
         [(1, Estimate(1.0, {"a": np.array([1.0, -1.0])})), (2, Estimate(2.0, {"a": np.ones(3)}))]
     )
     assert padded.value == 5

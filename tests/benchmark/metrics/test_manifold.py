@@ -15,7 +15,7 @@ from prdc import compute_prdc
 from benchmark.metrics.features import UncomputableScoreError
 from benchmark.metrics.manifold import density_coverage, manifold_scores, precision_recall
 from benchmark.metrics.neighbours import nearest
-from benchmark.metrics.points import exact_block, lower_bounds, prepare
+from benchmark.metrics.points import exact_block, lower_bounds, shadowed
 
 
 def counted_by_prdc(real: np.ndarray, generated: np.ndarray, k: int) -> list[int]:
@@ -108,7 +108,7 @@ def test_the_lower_bound_holds_and_is_as_tight_as_it_says(seed, dimension, sprea
     real, generated = (rng.standard_normal((2, 40, dimension)) + offset).astype(np.float32) * np.float32(
         10**spread
     )
-    a, b = prepare(real, generated)
+    a, b = shadowed(real, generated)
     everything = slice(0, 40)
     exact = exact_block(a, everything, b, everything) / a.scale**2
     below = lower_bounds(a, everything, b, everything)
@@ -121,7 +121,7 @@ def test_neighbours_are_found_among_crowds_of_ties():
     rng = np.random.default_rng(0)
     few = rng.standard_normal((30, 12)).astype(np.float32)
     real = few[rng.integers(0, 30, 1500)]
-    (points,) = prepare(real)
+    (points,) = shadowed(real)
     distances, indices = nearest(points, None, rank=5)
     assert not distances.any()  # about 50 copies of each: the fifth neighbour is a copy
     np.testing.assert_array_equal(real[indices], np.repeat(real[:, None], 5, axis=1))

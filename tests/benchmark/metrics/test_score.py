@@ -160,7 +160,8 @@ def test_a_floor_from_few_real_images_says_how_many_it_took():
 def test_kid_shrinks_its_subset_and_says_so(monkeypatch):
     sets = ImageSets(heldout=HELDOUT, generated=FRESH)
     assert score_with("random", sets, seed=0, metrics=["kid"])["kid_subset"] == len(FRESH)
-    monkeypatch.setattr("benchmark.metrics.comparison.KID_SUBSET", 100)
+    for module in ("feature_sets", "recipes"):
+        monkeypatch.setattr(f"benchmark.metrics.{module}.KID_SUBSET", 100)
     scores = score_with("random", sets, seed=0, metrics=["kid"])
     assert scores["kid_subset"] == 100
     assert scores["kid_low"] < scores["kid"] < scores["kid_high"]

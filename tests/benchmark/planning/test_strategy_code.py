@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from running_bench import attempt
 
 from benchmark.commands.preview import draw_views
 from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
-from benchmark.planning.work import codes_group
-from benchmark.running.one_trial import attempt_trial
+from benchmark.planning.work import shared_groups
 from benchmark.store.store import Store
-from benchmark.trial.attempt import Attempt
-from benchmark.trial.extractor_of import check_extractor
+from benchmark.trial.extractor_of import refuse_unusable_extractor
 from strategies.contract import registry
 
 SIBLING = """\
@@ -49,7 +48,7 @@ def trials(path: Path, text: str, entry: str) -> dict[str, Trial]:
 
 
 def run(trial: Trial, store: Store) -> dict[str, Any]:
-    return attempt_trial(trial, store, Attempt())
+    return attempt(trial, store.root)
 
 
 def test_a_helper_that_a_strategy_imports_is_part_of_its_trial(suite_file: Path, suite_text: str) -> None:
@@ -73,7 +72,7 @@ def test_a_helper_that_an_extractor_imports_is_part_of_its_trial(suite_file: Pat
     for axes in ("(1, 3)", "(1, 2)"):
         suite_file.with_name("helper_features.py").write_text(f"def mean(x): return x.mean(axis={axes})\n")
         found.append(trials(suite_file, text, AUGMENTED)["none"])
-        check_extractor(found[-1])
+        refuse_unusable_extractor(found[-1])
     assert found[0].id != found[1].id
     store = Store(suite_file.parent / "runs")
     fingerprints = {run(trial, store)["extractor_fingerprint"] for trial in found}
@@ -89,7 +88,7 @@ def test_a_plugin_called_none_augments_in_its_key_and_in_training(suite_file: Pa
     assert trial.strategy.augmented_stages == ("codes", "prior")
     assert trial.resolved()["strategy"]["stages"] == ["codes", "prior"]
     assert trial.resolved()["space"] is not None
-    assert codes_group(trial) is None
+    assert shared_groups(trial) == {}
     assert draw_views(trial) is not None
     assert run(trial, Store(suite_file.parent / "runs"))["augmented_share"] > 0
 

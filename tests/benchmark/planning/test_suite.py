@@ -9,7 +9,7 @@ import pytest
 from benchmark.cost.stand_ins import plan_for_cost
 from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
-from benchmark.planning.suite import DEFAULT_PRESET, load_suite
+from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from pcvq2.config import PRESETS
 from strategies.augmentation.named_spaces import NAMED_SPACES
@@ -73,7 +73,7 @@ def complaint(path: Path, text: str) -> str:
         ("name: phased", "name: phazed", 7, "strategy 'phazed' is unknown\nDid you mean 'phased'?"),
         ("{name: phased, stages", "{name: phased, strength: 1, stages", 7, "Did you mean 'strengths'?"),
         ("{name: phased, stages", "{name: phased, strengths: [2, 0], stages", 7, "refuses its parameters"),
-        ("stages: [prior]", "stages: [priors]", 7, "'codes' or 'prior'"),
+        ("stages: [prior]", "stages: [priors]", 7, "Did you mean 'prior'? Known: codes, prior"),
         ("source: digits", "source: digitz", 2, "Did you mean 'digits'?"),
         ("source: digits", "source: 'folder:nowhere'", 2, "no such folder"),
         ("rotation: 30", "rotatoin: 30", 8, "Did you mean 'rotation'?"),
@@ -155,7 +155,7 @@ def test_a_model_without_a_preset_is_the_documented_default(
     path = tmp_path / "a.yaml"
     path.write_text(start + f"model: {model}\n" * bool(model))
     trial = plan_trials(load_suite(path))[0]
-    tiny = PRESETS[DEFAULT_PRESET]
+    tiny = next(iter(PRESETS.values()))
     assert trial.model.vqvae == tiny["vqvae"]
     assert trial.model.prior.layers == (2 if "layers" in model else tiny["prior"].layers)
 

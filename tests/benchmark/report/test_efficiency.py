@@ -10,8 +10,10 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as some
 
-from benchmark.report.comparing.data_efficiency import Equivalent, _equivalent, _gap_closed, ratio_sets
-from benchmark.report.words.efficiency import equivalent_sentences, gap_phrase, images_phrase
+from benchmark.report.comparing.data_efficiency import Equivalent, _equivalent, _gap_closed
+from benchmark.report.comparing.fieller import ratio_sets
+from benchmark.report.words.efficiency import gap_phrase
+from benchmark.report.words.phrases import equivalent_sentences, images_phrase
 
 BASELINE = {60: [5.0, 5.2, 5.1], 240: [4.0, 4.1, 4.2], 960: [3.0, 3.2, 3.1]}
 FINITE = some.integers(-9999, 9999).map(lambda v: v / 1000)  # as far apart as scores are

@@ -11,14 +11,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.report.comparing.comparison import Comparison, compare
+from benchmark.report.comparing.comparison import SuiteComparison, compare
 from benchmark.report.latex import escaped, latex_text
-from benchmark.report.reading.loading import load_suite
+from benchmark.report.reading.loading import load_records
 from benchmark.report.reading.record_table import parquet_bytes
 
 
-def published(runs: Path) -> Comparison:
-    return compare(load_suite(runs / "suites" / "limited_data.json", runs))
+def published(runs: Path) -> SuiteComparison:
+    return compare(load_records(runs / "suites" / "limited_data.json", runs))
 
 
 def test_bold_only_where_every_paired_interval_excludes_zero(published_runs: Path) -> None:
@@ -68,7 +68,7 @@ def test_parquet_has_a_row_per_planned_trial_and_a_typed_column_per_key(
     path = tmp_path / "suite.json"
     path.write_text(json.dumps(manifest))
     target = tmp_path / "records.parquet"
-    target.write_bytes(parquet_bytes(load_suite(path, published_runs)))
+    target.write_bytes(parquet_bytes(load_records(path, published_runs)))
     table = pd.read_parquet(target)
     assert len(table) == 46
     record = json.loads((published_runs / "records" / f"{table['id'][0]}.json").read_text())

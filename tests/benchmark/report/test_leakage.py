@@ -18,8 +18,9 @@ from benchmark.report.comparing.comparison import compare
 from benchmark.report.figures.crosstalk import crosstalk_figure
 from benchmark.report.figures.leakage import leakage_figure, leaking_operations
 from benchmark.report.figures.views import load_views, seen_views
-from benchmark.report.reading.loading import load_suite
-from benchmark.report.reading.scores import SCORES, plugin_keys
+from benchmark.report.reading.loading import load_records
+from benchmark.report.reading.score_titles import SCORES
+from benchmark.report.reading.scores import plugin_keys
 from benchmark.report.words.leakage import leak_lines
 
 LEAK = {"none": 0.1, "constant": 0.9}
@@ -62,7 +63,7 @@ LEAKS: dict[str, Any] = {
 
 
 def test_bars_are_the_means_over_seeds(tmp_path: Path) -> None:
-    comparison = compare(load_suite(suite_of(tmp_path, LEAKS), tmp_path))
+    comparison = compare(load_records(suite_of(tmp_path, LEAKS), tmp_path))
     assert leaking_operations(comparison.suite, "digits") == ["x_flip"]
     figure = leakage_figure(comparison, "digits")
     assert figure is not None
@@ -72,7 +73,7 @@ def test_bars_are_the_means_over_seeds(tmp_path: Path) -> None:
 
 
 def test_the_crosstalk_of_the_probes_is_published(tmp_path: Path) -> None:
-    figure = crosstalk_figure(compare(load_suite(suite_of(tmp_path, LEAKS), tmp_path)), "digits")
+    figure = crosstalk_figure(compare(load_records(suite_of(tmp_path, LEAKS), tmp_path)), "digits")
     assert figure is not None
     (axis,) = figure.axes
     assert [text.get_text() for text in axis.texts] == ["0.95", "–", "0.25", "–"]
@@ -81,12 +82,12 @@ def test_the_crosstalk_of_the_probes_is_published(tmp_path: Path) -> None:
 
 def test_probes_that_tell_nothing_apart_have_no_matrix(tmp_path: Path) -> None:
     blind = LEAKS | {"leak_crosstalk": lambda leak: [[None, None], [None, None]]}
-    assert crosstalk_figure(compare(load_suite(suite_of(tmp_path, blind), tmp_path)), "digits") is None
+    assert crosstalk_figure(compare(load_records(suite_of(tmp_path, blind), tmp_path)), "digits") is None
 
 
 def test_without_leakage_there_is_no_figure_but_a_note(tmp_path: Path) -> None:
     manifest = suite_of(tmp_path, {})
-    assert leakage_figure(compare(load_suite(manifest, tmp_path)), "digits") is None
+    assert leakage_figure(compare(load_records(manifest, tmp_path)), "digits") is None
     summary = write_report(manifest, tmp_path, tmp_path / "out")
     assert "No leakage of digits" in summary.readme.read_text()
     assert not (tmp_path / "out" / "figures" / "digits-leakage.png").exists()
@@ -106,7 +107,7 @@ def store_views(root: Path, trial: str, content: bytes | None = None) -> None:
 def test_the_report_shows_what_the_models_saw(tmp_path: Path) -> None:
     manifest = suite_of(tmp_path, LEAKS)
     store_views(tmp_path, "constant1")
-    budget, seed, seen = seen_views(compare(load_suite(manifest, tmp_path)), tmp_path, "digits")
+    budget, seed, seen = seen_views(compare(load_records(manifest, tmp_path)), tmp_path, "digits")
     assert (budget, seed, list(seen)) == (60, 1, ["constant"])
     text = write_report(manifest, tmp_path, tmp_path / "out").readme.read_text()
     for name in ("digits-views.png", "digits-leakage.png", "digits-crosstalk.png"):
@@ -122,7 +123,7 @@ def test_damaged_views_are_as_good_as_none(tmp_path: Path, content: bytes) -> No
 
 def test_samples_the_truth_never_draws_are_counted_in_a_table_of_their_own(tmp_path: Path) -> None:
     truth: dict[str, Any] = {"impossible_flip": lambda leak: leak / 2, "impossible_figure": lambda leak: 0.25}
-    comparison = compare(load_suite(suite_of(tmp_path, truth), tmp_path))
+    comparison = compare(load_records(suite_of(tmp_path, truth), tmp_path))
     text = "\n".join(leak_lines(comparison))
     assert "true distribution never draws" in text
     header = next(line for line in text.splitlines() if line.startswith("|") and "mirrored" in line)

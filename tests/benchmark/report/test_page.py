@@ -33,6 +33,9 @@ addEventListener("load", async () => {
 """
 
 
+pytestmark = pytest.mark.xdist_group("page")  # one of them is read by most
+
+
 @pytest.fixture(scope="module")
 def page(published_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the page of a suite of 45 trials with images."""

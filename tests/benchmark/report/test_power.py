@@ -16,16 +16,16 @@ from typer.testing import CliRunner
 from benchmark.cli import app
 from benchmark.errors import UserError
 from benchmark.report.calibration import measure as calibration
-from benchmark.report.calibration.page import read_seeds, readme_text
-from benchmark.report.comparing.comparison import Comparison, compare
+from benchmark.report.calibration.page import calibration_text, read_seeds
+from benchmark.report.comparing.comparison import SuiteComparison, compare
 from benchmark.report.comparing.power import Need, needs, power_of, print_needs, seeds_needed
-from benchmark.report.reading.loading import load_suite
+from benchmark.report.reading.loading import load_records
 
 CALIBRATION = Path(__file__).parents[3] / "reports" / "calibration"
 
 
-def published(runs: Path) -> Comparison:
-    return compare(load_suite(runs / "suites" / "limited_data.json", runs))
+def published(runs: Path) -> SuiteComparison:
+    return compare(load_records(runs / "suites" / "limited_data.json", runs))
 
 
 @pytest.mark.parametrize(("n", "effect"), [(3, 1.0), (5, 3.0), (10, 0.9), (34, 0.5)])
@@ -118,7 +118,7 @@ def test_the_committed_page_says_what_its_table_says() -> None:
     with (CALIBRATION / "table.csv").open() as stream:
         table = list(csv.DictReader(stream))
     rows = [
-        calibration.Row(
+        calibration.MeasuredShare(
             r["question"],
             r["score"],
             r["method"],
@@ -131,7 +131,7 @@ def test_the_committed_page_says_what_its_table_says() -> None:
         for r in table
     ]
     page = (CALIBRATION / "README.md").read_text()
-    fresh = readme_text(rows, read_seeds(CALIBRATION / "seeds.csv"))
+    fresh = calibration_text(rows, read_seeds(CALIBRATION / "seeds.csv"))
     assert page.split("## None against itself")[0] == fresh.split("## None against itself")[0]
 
 
@@ -142,4 +142,4 @@ def test_a_method_that_finds_too_much_is_caught() -> None:
         abs(sample.mean()) > 0.5 * 2.262 * sample.std(ddof=1) / math.sqrt(10)
         for sample in generator.normal(size=(200, 10))
     )
-    assert not calibration.Row("A/A: found", "", "", 10, "", int(found), 200, 0.05).is_as_expected
+    assert not calibration.MeasuredShare("A/A: found", "", "", 10, "", int(found), 200, 0.05).is_as_expected

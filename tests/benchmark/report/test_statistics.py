@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from benchmark.report.comparing.comparison import Estimate, by_seed, compare, estimate, paired_difference
-from benchmark.report.reading.loading import load_suite
+from benchmark.report.comparing.comparison import compare
+from benchmark.report.comparing.means import MeanOverSeeds, by_seed, estimate, paired_difference
+from benchmark.report.reading.loading import load_records
 from benchmark.report.reading.scores import numeric_keys, plugin_keys
 from benchmark.report.words.formatting import (
     decimals_for,
@@ -20,7 +21,7 @@ from benchmark.report.words.formatting import (
     interval,
     listed,
     mean_phrase,
-    number,
+    number_text,
     shortened,
     spread,
 )
@@ -97,26 +98,26 @@ def test_numeric_keys_take_numbers_only_and_keep_plugins() -> None:
 
 
 def test_numbers_are_never_written_without_their_n() -> None:
-    found = Estimate(3, -0.25, -0.28, -0.22)
+    found = MeanOverSeeds(3, -0.25, -0.28, -0.22)
     assert difference_phrase(found, 3) == "−0.250 [−0.280, −0.220] (3 pairs)"
-    assert difference_phrase(Estimate(1, -0.25), 3) == "−0.250 (1 pair, no interval)"
-    assert difference_phrase(Estimate(), 3) == "no pairs"
-    assert mean_phrase(Estimate(3, 2.0, 1.5, 2.5), 2) == "2.00 ± 0.50 (n = 3)"
-    assert mean_phrase(Estimate(1, 2.0), 2) == "2.00 (n = 1, no interval)"
+    assert difference_phrase(MeanOverSeeds(1, -0.25), 3) == "−0.250 (1 pair, no interval)"
+    assert difference_phrase(MeanOverSeeds(), 3) == "no pairs"
+    assert mean_phrase(MeanOverSeeds(3, 2.0, 1.5, 2.5), 2) == "2.00 ± 0.50 (n = 3)"
+    assert mean_phrase(MeanOverSeeds(1, 2.0), 2) == "2.00 (n = 1, no interval)"
 
 
 def test_rounding_never_moves_an_interval_onto_zero() -> None:
-    close = Estimate(3, -0.0005, -0.0009, -0.00004)
-    decimals = decimals_of_differences([close, Estimate(3, -1.0, -1.2, -0.8)])
+    close = MeanOverSeeds(3, -0.0005, -0.0009, -0.00004)
+    decimals = decimals_of_differences([close, MeanOverSeeds(3, -1.0, -1.2, -0.8)])
     assert interval(close, decimals) == "−0.00050 [−0.00090, −0.00004]"
-    assert number(-0.00001, 3, signed=True) == "0.000"
+    assert number_text(-0.00001, 3, signed=True) == "0.000"
 
 
 def test_decimals_follow_the_column() -> None:
-    assert decimals_for([Estimate(3, 120.0), Estimate(3, 95.0)], "fid") == 0
-    assert decimals_for([Estimate(3, 0.074), Estimate(3, 0.38)], "fid") == 3
-    assert decimals_for([Estimate(3, 2.3)], "bpd_heldout") == 3
-    assert decimals_for([Estimate()], "bpd_heldout") == 3
+    assert decimals_for([MeanOverSeeds(3, 120.0), MeanOverSeeds(3, 95.0)], "fid") == 0
+    assert decimals_for([MeanOverSeeds(3, 0.074), MeanOverSeeds(3, 0.38)], "fid") == 3
+    assert decimals_for([MeanOverSeeds(3, 2.3)], "bpd_heldout") == 3
+    assert decimals_for([MeanOverSeeds()], "bpd_heldout") == 3
 
 
 def test_words() -> None:
@@ -132,7 +133,7 @@ def test_words() -> None:
 
 
 def test_a_comparison_read_once_is_what_its_records_say_one_by_one(published_runs: Path) -> None:
-    suite = load_suite(published_runs / "suites" / "limited_data.json", published_runs)
+    suite = load_records(published_runs / "suites" / "limited_data.json", published_runs)
     comparison = compare(suite)
     assert len(comparison.cells) == 15
     for cell in comparison.cells:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmark.report import write_report
-from benchmark.report.reading.loading import load_suite
+from benchmark.report.reading.loading import load_records
 from benchmark.report.words.tuned import tuning_lines, tuning_of
 
 NOTE = {"trials": 10, "seeds": [1000], "budget": 300, "dataset": "digits"}
@@ -49,12 +49,12 @@ def test_readme_and_page_say_what_was_tuned(
 def test_efforts_that_differ_are_named(published_runs: Path, tmp_path: Path, choices: dict[str, Any]) -> None:
     def lines() -> str:
         manifest = with_choices(published_runs, tmp_path, choices)
-        return " ".join(tuning_lines(load_suite(manifest, published_runs)))
+        return " ".join(tuning_lines(load_records(manifest, published_runs)))
 
     assert lines().endswith(
         "with 10 trials each: `constant` and `phased`. Not tuned: `none`, `none-early-stop` and `adaptive`."
     )
-    suite = load_suite(with_choices(published_runs, tmp_path, choices), published_runs)
+    suite = load_records(with_choices(published_runs, tmp_path, choices), published_runs)
     assert tuning_of(suite, "adaptive") == "set in the suite, not tuned: `target`"
     choices["phased"]["tuning"] = NOTE | {"trials": 40, "seeds": [1000, 1001]}
     assert "not with the same effort: `constant` 10 trials, seed 1000 and `phased` 40 trials" in lines()
@@ -65,7 +65,7 @@ def test_efforts_that_differ_are_named(published_runs: Path, tmp_path: Path, cho
 
 def test_a_manifest_from_before_still_reports(published_runs: Path, tmp_path: Path) -> None:
     manifest = published_runs / "suites" / "limited_data.json"
-    suite = load_suite(manifest, published_runs)
+    suite = load_records(manifest, published_runs)
     assert tuning_lines(suite) == []
     assert tuning_of(suite, "phased") == "not recorded"
     write_report(manifest, published_runs, tmp_path / "report")

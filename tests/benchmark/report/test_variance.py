@@ -15,18 +15,21 @@ from scipy.optimize import minimize
 
 from benchmark.report import write_report
 from benchmark.report.comparing.comparison import compare
-from benchmark.report.comparing.nested_variance import Place, mean_squares, pooled
-from benchmark.report.comparing.variance_split import Split, best_samplings, costs, options, splits
-from benchmark.report.reading.loading import load_suite
+from benchmark.report.comparing.nested_variance import RepeatPlace, mean_squares, pooled
+from benchmark.report.comparing.repeats_to_add import best_samplings, costs, options
+from benchmark.report.comparing.variance_split import VarianceSplit, splits
+from benchmark.report.reading.loading import load_records
 
 HAND_WORKED = {(0, 0): [1, 3], (0, 1): [5, 7], (1, 0): [9, 11], (1, 1): [13, 15]}
 
 
-def placed(groups: dict[tuple[int, int], list[float]]) -> dict[Place, float]:
+def placed(groups: dict[tuple[int, int], list[float]]) -> dict[RepeatPlace, float]:
     return {(*model, n): float(value) for model, values in groups.items() for n, value in enumerate(values)}
 
 
-def drawn(sizes: dict[tuple[int, int], int], deviations: Iterable[float], seed: int) -> dict[Place, float]:
+def drawn(
+    sizes: dict[tuple[int, int], int], deviations: Iterable[float], seed: int
+) -> dict[RepeatPlace, float]:
     """Draw numbers with known standard deviations of subsets, initialisations and samplings."""
     random, (subset, initialisation, sampling) = np.random.default_rng(seed), deviations
     tops: dict[int, float] = {}
@@ -200,8 +203,8 @@ def repeated_runs(
     return path
 
 
-def split_of(path: Path, key: str, strategy: str | None, *, difference: bool) -> Split:
-    found = splits(compare(load_suite(path, path.parent.parent)), key)
+def split_of(path: Path, key: str, strategy: str | None, *, difference: bool) -> VarianceSplit:
+    found = splits(compare(load_records(path, path.parent.parent)), key)
     return next(s for s in found if s.strategy == strategy and s.is_difference == difference)
 
 
@@ -224,7 +227,7 @@ def test_bits_per_dim_have_no_sampling_component(tmp_path: Path) -> None:
 def test_what_one_more_repeat_is_worth_follows_from_the_components(tmp_path: Path) -> None:
     path = repeated_runs(tmp_path)
     found = split_of(path, "kid", "phased", difference=True)
-    assert costs(compare(load_suite(path, tmp_path)), "digits", 60) == pytest.approx((2 * 20, 2 * 1))
+    assert costs(compare(load_records(path, tmp_path)), "digits", 60) == pytest.approx((2 * 20, 2 * 1))
     a, b, e = (c.shown for c in found.components)
     now, more = a / 4 + b / 8 + e / 24, {"subset": a / 5 + b / 10 + e / 30}
     more |= {"initialisation": a / 4 + b / 12 + e / 36, "sampling": a / 4 + b / 8 + e / 32}

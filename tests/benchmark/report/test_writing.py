@@ -24,8 +24,12 @@ from benchmark.report.figures.style import (
     strategy_styles,
     styled,
 )
+from benchmark.report.words.frame import table_csv
 from benchmark.report.words.readme import readme_text
-from benchmark.report.words.tables import csv_text
+from benchmark.report.words.section import Contents
+from benchmark.report.words.sections import SECTIONS
+
+pytestmark = pytest.mark.xdist_group("report")  # one of them is read by most
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +104,7 @@ def test_order_of_records_does_not_change_a_byte(tmp_path: Path) -> None:
     texts = []
     for name, backwards in (("a", False), ("b", True)):
         comparison = compared(write_suite(tmp_path / name, budgets=(60, 300), backwards=backwards))
-        texts.append((readme_text(comparison, []), csv_text(comparison)))
+        texts.append((readme_text(Contents(comparison), SECTIONS), table_csv(comparison)))
     assert texts[0] == texts[1]
 
 
@@ -144,7 +148,7 @@ def test_strategies_keep_their_looks_when_others_are_added() -> None:
 
 def test_importing_the_report_imports_neither_torch_nor_ray() -> None:
     root = Path(__file__).parents[3]
-    unwanted = "{'torch', 'ray', 'pcvq2', 'strategies', 'matplotlib.pyplot'}"
+    unwanted = "{'torch', 'ray', 'pcvq2.model', 'pcvq2.prior', 'strategies', 'matplotlib.pyplot'}"
     code = f"import sys, benchmark.report; print({unwanted} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -8,18 +8,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from running_bench import MODULE, attempt, bench, deterministic, start, wait_for
 
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
-from benchmark.running.one_trial import attempt_trial
 from benchmark.store.store import Store
-from benchmark.trial.attempt import Attempt
 
 # slow enough to be hit in mid-training; of its own codes, so that both stages have checkpoints
 SLOW = """\
@@ -35,35 +33,6 @@ class Slow(Strategy):
 """
 
 
-def start(
-    suite: Path, *options: str, ignored: tuple[signal.Signals, ...] = (), command: str = "run"
-) -> subprocess.Popen[str]:
-    """Start `bench run` in a process group of its own, with Ctrl-C as a terminal leaves it."""
-
-    def as_a_shell_does() -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        for number in ignored:
-            signal.signal(number, signal.SIG_IGN)
-
-    return subprocess.Popen(
-        [sys.executable, "-m", "benchmark.cli", command, str(suite), *options],
-        cwd=suite.parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        preexec_fn=as_a_shell_does,
-    )
-
-
-def wait_for(condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = 180) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def slow_suite(suite: Path, seconds: float = 0.2) -> list[Trial]:
     suite.with_name("mine.py").write_text(SLOW)
     suite.with_name("seconds").write_text(str(seconds))
@@ -73,11 +42,6 @@ def slow_suite(suite: Path, seconds: float = 0.2) -> list[Trial]:
     text = text.replace("  - none\n", "").replace("prior: {steps: 6,", "prior: {steps: 60,")
     suite.write_text(text + "baseline: Slow\nresources: {checkpoint_seconds: 3600}\n")
     return plan_trials(load_suite(suite))
-
-
-def deterministic(record: dict[str, Any]) -> dict[str, Any]:
-    drop = {"finished_at", "codes_shared"}
-    return {k: v for k, v in record.items() if not k.endswith("_seconds") and k not in drop}
 
 
 def step_of(trial: Trial, runs: Path) -> int:
@@ -93,7 +57,7 @@ def test_ctrl_c_once_writes_a_checkpoint_and_the_next_run_goes_on(
     (trial,) = slow_suite(suite_file)
     runs = suite_file.parent / "runs"
     log = Store(runs).log_path(trial.id)
-    process = start(suite_file, *options)
+    process = start("run", suite_file, *options, cwd=suite_file.parent)
     wait_for(lambda: log.exists() and "stage prior" in log.read_text(), process)
     time.sleep(1.0)
     os.killpg(process.pid, signal.SIGINT)
@@ -107,11 +71,11 @@ def test_ctrl_c_once_writes_a_checkpoint_and_the_next_run_goes_on(
     assert "interrupted" in log.read_text()
 
     suite_file.with_name("seconds").write_text("0")
-    output, _ = start(suite_file, "--local").communicate(timeout=120)
-    assert "1/1 done" in output
+    ended = bench("run", suite_file, "--local", cwd=suite_file.parent)
+    assert "1/1 done" in ended.stdout, ended.stderr
     assert f"stage prior, step {step + 1} of 60" in log.read_text()
     record = json.loads(Store(runs).record_path(trial.id).read_text())
-    whole = attempt_trial(trial, Store(runs.with_name("whole")), Attempt())
+    whole = attempt(trial, runs.with_name("whole"))
     assert deterministic(record) == deterministic(whole)
 
 
@@ -120,7 +84,7 @@ def test_ctrl_c_twice_ends_at_once_and_corrupts_nothing(suite_file: Path, option
     (trial,) = slow_suite(suite_file, seconds=20)  # no step ends before the second
     runs = suite_file.parent / "runs"
     log = Store(runs).log_path(trial.id)
-    process = start(suite_file, *options)
+    process = start("run", suite_file, *options, cwd=suite_file.parent)
     wait_for(lambda: log.exists() and "stage codes" in log.read_text(), process)
     time.sleep(2.0)
     os.killpg(process.pid, signal.SIGINT)
@@ -134,14 +98,14 @@ def test_ctrl_c_twice_ends_at_once_and_corrupts_nothing(suite_file: Path, option
     assert "Traceback" not in output
     assert not list(runs.glob("records/*"))
     suite_file.with_name("seconds").write_text("0")
-    output, _ = start(suite_file, "--local").communicate(timeout=120)
-    assert "1/1 done" in output
+    ended = bench("run", suite_file, "--local", cwd=suite_file.parent)
+    assert "1/1 done" in ended.stdout, ended.stderr
 
 
 def in_mid_training(suite: Path, *options: str, **more: Any) -> tuple[Trial, subprocess.Popen[str]]:
     """Start a run and wait until its trial is at a step of stage prior."""
     (trial,) = slow_suite(suite)
-    process = start(suite, *options, **more)
+    process = start("run", suite, *options, cwd=suite.parent, **more)
     log = Store(suite.parent / "runs").log_path(trial.id)
     wait_for(lambda: log.exists() and "stage prior" in log.read_text(), process)
     time.sleep(1.0)
@@ -150,8 +114,8 @@ def in_mid_training(suite: Path, *options: str, **more: Any) -> tuple[Trial, sub
 
 def assert_it_goes_on(suite: Path, trial: Trial, step: int) -> None:
     suite.with_name("seconds").write_text("0")
-    output, _ = start(suite, "--local").communicate(timeout=240)
-    assert "1/1 done" in output
+    ended = bench("run", suite, "--local", cwd=suite.parent)
+    assert "1/1 done" in ended.stdout, ended.stderr
     log = Store(suite.parent / "runs").log_path(trial.id).read_text()
     assert f"stage prior, step {step + 1} of 60" in log
 
@@ -186,7 +150,7 @@ def test_sigterm_is_taken_for_ctrl_c_and_the_next_run_goes_on(
 def test_a_second_sigterm_ends_at_once(suite_file: Path, options: list[str]) -> None:
     (trial,) = slow_suite(suite_file, seconds=30)
     log = Store(suite_file.parent / "runs").log_path(trial.id)
-    process = start(suite_file, *options)
+    process = start("run", suite_file, *options, cwd=suite_file.parent)
     wait_for(lambda: log.exists() and "stage codes" in log.read_text(), process)
     time.sleep(2.0)
     process.terminate()
@@ -213,7 +177,7 @@ def test_what_is_ignored_on_purpose_stays_ignored(suite_file: Path) -> None:
 def test_a_search_ends_at_sigterm_with_a_checkpoint(suite_file: Path) -> None:
     suite_file.write_text(suite_file.read_text().replace("prior: {steps: 6,", "prior: {steps: 100000,"))
     options = ("--strategy", "phased", "--local", "--trials", "2")
-    process = start(suite_file, *options, command="tune")
+    process = start("tune", suite_file, *options, cwd=suite_file.parent)
     logs = suite_file.parent / "runs" / "logs"
     wait_for(lambda: any("stage prior" in log.read_text() for log in logs.glob("*.log")), process)
     time.sleep(1.0)
@@ -226,7 +190,7 @@ def test_a_search_ends_at_sigterm_with_a_checkpoint(suite_file: Path) -> None:
 
 def test_other_commands_end_at_sigterm_with_a_line(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmark.cli", "selftest"],
+        [sys.executable, *MODULE, "selftest"],
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -273,6 +237,6 @@ def test_ray_ended_from_outside_is_said_has_its_own_exit_code_and_the_next_run_g
     assert "Traceback" not in output
     assert not list((suite_file.parent / "runs").glob("records/*"))  # no trial is to blame
     suite_file.with_name("seconds").write_text("0")
-    output, _ = start(suite_file, "--local").communicate(timeout=240)
-    assert "1/1 done" in output
+    ended = bench("run", suite_file, "--local", cwd=suite_file.parent)
+    assert "1/1 done" in ended.stdout, ended.stderr
     assert Store(suite_file.parent / "runs").is_done(trial.id)

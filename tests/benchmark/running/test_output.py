@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import subprocess
 import sys
@@ -15,23 +16,34 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from made_records import write_suite
 from matplotlib import font_manager
+from running_bench import bench
 
 from benchmark.errors import UserError
+from benchmark.fonts import families_for, glyphs_remark
 from benchmark.naming import file_stems
 from benchmark.planning.only import only
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.report import write_report
-from benchmark.report.figures.fonts import families_for, glyphs_remark
 from benchmark.report.figures.style import styled
 
 ROOT = Path(__file__).parents[3]
 LABELS = ["[v2] bold[/bold]", "tv :tv: a,b=c", "猫 é ☃", "-x [red]"]
 
 
-def bench(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "benchmark.cli", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, env=os.environ | environment, capture_output=True, check=False)
+# several commands in one process, which imports torch once; a line of its own ends what each has said
+COMMANDS = """
+import json, sys
+from benchmark.cli import main
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["bench", *arguments]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            raise
+    print("<end>")
+"""
 
 
 def test_consoles_are_made_in_one_place_only_and_nobody_asks_for_markup() -> None:
@@ -70,20 +82,28 @@ def test_every_name_is_printed_as_it_is_whatever_the_terminal(suite_file: Path, 
     shown = list(LABELS)
     if encoding == "ascii":
         shown = [name.encode("ascii", "backslashreplace").decode() for name in shown]
-    for arguments in (
-        ["run", suite_file, "--dry-run"],
-        ["run", suite_file, "--local"],
+    commands = [
+        ["run", "tiny.yaml", "--dry-run"],
+        ["run", "tiny.yaml", "--local"],
         ["report", "tiny"],
-        ["preview", suite_file],
+        ["preview", "tiny.yaml"],
         ["list", "runs"],
-    ):
-        done = bench(*arguments, cwd=cwd, **environment)
-        assert done.returncode == 0, done.stderr
-        assert b"Traceback" not in done.stderr
-        said = " ".join(done.stdout.decode(encoding).split())
-        if arguments[0] == "run":
-            assert all(name in said for name in shown), said
-            assert "[x] :tv: " in said
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", COMMANDS, json.dumps(commands)],
+        cwd=cwd,
+        env=os.environ | environment,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+    parts = done.stdout.decode(encoding).split("<end>\n")
+    assert len(parts) == len(commands) + 1
+    for part in parts[:2]:
+        said = " ".join(part.split())
+        assert all(name in said for name in shown), said
+        assert "[x] :tv: " in said
     written = [path.relative_to(cwd).as_posix() for path in cwd.rglob("*") if path.is_file()]
     assert all(path.isascii() for path in written)
     assert {path.partition("/")[0] for path in written} == {"runs", "reports", "preview", "tiny.yaml"}
@@ -106,10 +126,11 @@ def test_a_label_that_cannot_be_printed_is_refused_with_its_place(suite_file: Pa
     )
     done = bench("run", suite_file, "--dry-run", cwd=suite_file.parent)
     assert done.returncode == 2
-    assert done.stderr.count(b"\n") == 2, done.stderr
-    assert b"tiny.yaml:7: " in done.stderr, done.stderr
-    assert b"'a\\" in done.stderr, done.stderr
-    assert b"cannot be printed" in done.stderr
+    assert done.stderr.count("\n") == 2, done.stderr
+    assert "tiny.yaml:7: " in done.stderr, done.stderr
+    assert "'a\\" in done.stderr, done.stderr
+    assert "cannot be printed" in done.stderr
+    assert done.stderr.isascii()
 
 
 def test_only_takes_labels_as_they_are(suite_file: Path) -> None:

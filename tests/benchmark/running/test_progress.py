@@ -16,7 +16,7 @@ from benchmark.metrics import leakage
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
-from benchmark.planning.work import STAGES, Steps, parts_of, probes_group, scoring_parts
+from benchmark.planning.work import Steps, parts_of, probes_group, scoring_parts, stages_of
 from benchmark.pulse import heard_by, locked, pulse
 from benchmark.running.display import Display
 from benchmark.running.one_trial import work_on
@@ -64,7 +64,7 @@ def ended(trial: Trial) -> dict[str, str]:
 
 def go_through(run: Run, clock: Clock, trial: Trial, seconds: dict[str, float]) -> Iterable[str]:
     """Report the stages of a trial, each in ten steps; yield its name where one has begun."""
-    for stage in (stage for stage in STAGES if stage in seconds):
+    for stage in (stage for stage in stages_of(trial) if stage in seconds):
         run.step(trial.id, stage, 0, 10)
         yield stage
         for step in range(1, 11):
@@ -223,9 +223,9 @@ def test_a_trial_reports_all_of_itself_in_order_and_to_the_end(
     trial = planned(suite_file)[0]
     heard: list[tuple[str, int, int]] = []
     run_trial(trial, Store(tmp_path / "runs"), Attempt(progress=lambda *what: heard.append(what)))
-    assert list(dict.fromkeys(stage for stage, _, _ in heard)) == list(STAGES)
-    assert [stage for stage, _, _ in heard] == sorted((s for s, _, _ in heard), key=STAGES.index)
-    for stage in STAGES:
+    assert list(dict.fromkeys(stage for stage, _, _ in heard)) == list(stages_of(trial))
+    assert [stage for stage, _, _ in heard] == sorted((s for s, _, _ in heard), key=stages_of(trial).index)
+    for stage in stages_of(trial):
         steps = [(step, of) for name, step, of in heard if name == stage]
         assert steps == sorted(steps), stage
         assert steps[-1][0] == steps[-1][1], stage

@@ -5,21 +5,16 @@ from __future__ import annotations
 import itertools
 import json
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from running_bench import Progress, attempt, bench, start, unheard, without_times
 
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
-from benchmark.running.one_trial import attempt_trial
-from benchmark.store.store import Store
-from benchmark.trial.attempt import Attempt
 from pcvq2.prior import Prior
 from strategies import adaptive
 
@@ -29,14 +24,9 @@ def trial_of(path: Path, text: str, strategy: str) -> Trial:
     return plan_trials(load_suite(path))[-1]
 
 
-def attempt(
-    trial: Trial, runs: Path, progress: Callable[[str, int, int], None] = lambda stage, step, steps: None
-) -> dict[str, Any]:
-    return attempt_trial(trial, Store(runs), Attempt(progress=progress, checkpoint_seconds=0.0))
-
-
-def without_times(record: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in record.items() if not k.endswith("_seconds") and k != "finished_at"}
+def attempt_at_every_step(trial: Trial, runs: Path, progress: Progress = unheard) -> dict[str, Any]:
+    """Run a trial that writes a checkpoint at every step."""
+    return attempt(trial, runs, progress, checkpoint_seconds=0.0)
 
 
 def files(folder: Path) -> list[str]:
@@ -56,9 +46,9 @@ def files(folder: Path) -> list[str]:
 def test_a_trial_that_broke_off_ends_in_the_record_of_one_that_did_not(
     tmp_path: Path, suite_text: str, strategy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adaptive, "_SETTLED_NATS", -100.0)  # so short a training settles nothing
+    monkeypatch.setattr(adaptive, "_SETTLED", -100.0)  # so short a training settles nothing
     trial = trial_of(tmp_path / "a.yaml", suite_text, strategy)
-    whole, runs = attempt(trial, tmp_path / "whole"), tmp_path / "runs"
+    whole, runs = attempt_at_every_step(trial, tmp_path / "whole"), tmp_path / "runs"
     steps: list[tuple[str, int]] = []
     for stop in [("codes", 3), ("prior", 3), ("prior", 5), ("sampling", 0), None]:
 
@@ -67,7 +57,7 @@ def test_a_trial_that_broke_off_ends_in_the_record_of_one_that_did_not(
             if (stage, step) == stop:
                 raise RuntimeError(f"stopped at {stop}")
 
-        record = attempt(trial, runs, progress)
+        record = attempt_at_every_step(trial, runs, progress)
         assert record["status"] == ("failed" if stop else "done"), record
         checkpoints = [*runs.glob("checkpoints/*/*"), *runs.glob("codes/*.checkpoint*")]
         assert bool(checkpoints) == bool(stop)
@@ -89,19 +79,9 @@ def test_a_nan_is_not_gone_on_from(tmp_path: Path, suite_text: str, monkeypatch:
 
     monkeypatch.setattr(Prior, "loss", loss)
     trial = trial_of(tmp_path / "a.yaml", suite_text, "{name: constant, stages: [prior]}")
-    record = attempt(trial, tmp_path / "runs")
+    record = attempt_at_every_step(trial, tmp_path / "runs")
     assert record["reason"].startswith("NonFiniteLoss: stage 'prior', step 4"), record["reason"]
     assert not (tmp_path / "runs" / "checkpoints" / trial.id).exists()
-
-
-def bench(suite: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "benchmark.cli", "run", str(suite), "--local"],
-        cwd=suite.parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
 
 
 def test_bench_run_killed_in_either_stage_and_run_again_leaves_the_same_record(suite_file: Path) -> None:
@@ -109,17 +89,17 @@ def test_bench_run_killed_in_either_stage_and_run_again_leaves_the_same_record(s
     suite_file.write_text(f"{text}baseline: phased\nresources: {{checkpoint_seconds: 0}}\n")
     runs, folder = suite_file.parent / "runs", suite_file.parent / "whole"
     (trial,) = plan_trials(load_suite(suite_file))
-    whole = attempt(trial, folder)
+    whole = attempt_at_every_step(trial, folder)
     for sign in ("codes/*.checkpoint", "checkpoints/*/prior.checkpoint"):
-        process = bench(suite_file)
+        process = start("run", suite_file, "--local", cwd=suite_file.parent)
         while process.poll() is None and not list(runs.glob(sign)):
             time.sleep(0.02)
         process.kill()
         output, _ = process.communicate(timeout=60)
         assert process.returncode == -signal.SIGKILL, output
         assert not (runs / "records").exists()
-    output, _ = bench(suite_file).communicate(timeout=300)
-    assert "1/1 done" in output
+    ended = bench("run", suite_file, "--local", cwd=suite_file.parent)
+    assert "1/1 done" in ended.stdout
     assert "refused" not in (runs / "logs" / f"{trial.id}.log").read_text()
     record = json.loads((runs / "records" / f"{trial.id}.json").read_text())
     assert without_times(record) == without_times(whole)
@@ -127,5 +107,5 @@ def test_bench_run_killed_in_either_stage_and_run_again_leaves_the_same_record(s
     assert list((runs / "checkpoints").iterdir()) == []
 
     (runs / "checkpoints" / trial.id).mkdir()  # as if it was killed just after its record
-    bench(suite_file).communicate(timeout=60)
+    bench("run", suite_file, "--local", cwd=suite_file.parent)
     assert list((runs / "checkpoints").iterdir()) == []

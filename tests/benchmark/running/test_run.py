@@ -2,55 +2,48 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
+from one_ray_run import GOOD, STALL, RayRun
+from running_bench import bench, bench_alone, deterministic, records
+
+ONLY_GOOD = [word for name in GOOD for word in ("--only", f"strategy={name}")]
 
 
-def bench(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "benchmark.cli", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+def times_written(runs: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in (runs / "records").iterdir()}
 
 
-def records(runs: Path) -> dict[str, dict[str, Any]]:
-    return {p.stem: json.loads(p.read_text()) for p in (runs / "records").glob("*.json")}
-
-
-def without_times(record: dict[str, Any]) -> dict[str, Any]:
-    # which of two trials trained the shared auto-encoder is a matter of who came first
-    drop = {"finished_at", "codes_shared"}
-    return {k: v for k, v in record.items() if not k.endswith("_seconds") and k not in drop}
-
-
-def test_ray_and_serial_leave_the_same_records_and_a_second_run_reruns_nothing(suite_file: Path) -> None:
-    cwd = suite_file.parent
-    ray = bench("run", suite_file, "--runs", "ray", cwd=cwd)
-    assert ray.returncode == 0, ray.stdout + ray.stderr
-    serial = bench("run", suite_file, "--runs", "serial", "--local", cwd=cwd)
+@pytest.mark.xdist_group("ray")
+def test_ray_and_serial_leave_the_same_records_and_a_second_run_reruns_nothing(ray_run: RayRun) -> None:
+    cwd = ray_run.suite.parent
+    options = (*ONLY_GOOD, "--local", "--runs", "serial")
+    serial = bench_alone("run", ray_run.suite, *options, cwd=cwd, python=ray_run.python)
     assert serial.returncode == 0, serial.stdout + serial.stderr
-    one, other = records(cwd / "ray"), records(cwd / "serial")
-    assert len(one) == 2
-    assert {k: without_times(v) for k, v in one.items()} == {k: without_times(v) for k, v in other.items()}
+    one = {key: record for key, record in records(ray_run.runs).items() if record["strategy"] in GOOD}
+    other = records(cwd / "serial")
+    assert len(one) == 3
+    assert {k: deterministic(v) for k, v in one.items()} == {k: deterministic(v) for k, v in other.items()}
 
-    written = {p: p.stat().st_mtime_ns for p in (cwd / "ray" / "records").iterdir()}
-    again = bench("run", suite_file, "--runs", "ray", cwd=cwd)
+    written = times_written(ray_run.runs)
+    again = bench_alone("run", ray_run.suite, *ONLY_GOOD, cwd=cwd, python=ray_run.python)
     assert again.returncode == 0
-    assert "2 trials, 2 done before, 0 to run" in again.stdout
-    assert written == {p: p.stat().st_mtime_ns for p in (cwd / "ray" / "records").iterdir()}
+    assert "3 trials, 3 done before, 0 to run" in again.stdout
+    assert written == times_written(ray_run.runs)
 
+
+def test_a_longer_suite_runs_what_is_new_and_its_report_lies_where_it_was_asked_for(
+    finished: Path, suite_file: Path
+) -> None:
+    without_manifest = shutil.ignore_patterns("suites")  # which is of a suite that lies elsewhere
+    shutil.copytree(finished / "runs", suite_file.with_name("runs"), ignore=without_manifest)
     suite_file.write_text(suite_file.read_text().replace("seeds: [0]", "seeds: [0, 1]"))
-    longer = bench("run", suite_file, "--runs", "serial", "--local", cwd=cwd)
+    cwd = suite_file.parent
+    longer = bench("run", suite_file, "--local", cwd=cwd)
     assert "4 trials, 2 done before, 2 to run" in longer.stdout
-
-    report = bench("report", "tiny", "--runs", "serial", cwd=cwd)
+    report = bench("report", "tiny", cwd=cwd)
     assert report.returncode == 0, report.stderr
     assert (cwd / "reports" / "tiny" / "README.md").is_file()
     assert (cwd / "reports" / "tiny" / "table.csv").is_file()
@@ -89,15 +82,12 @@ def test_bad_input_is_two_lines_and_exit_code_2(suite_file: Path) -> None:
     assert bench("report", "nothing", cwd=suite_file.parent).returncode == 2
 
 
-def test_missing_weights_stop_the_run_before_training(
-    suite_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("BENCH_WEIGHTS", str(suite_file.parent))
-    monkeypatch.setenv("HOME", str(suite_file.parent))
+def test_missing_weights_stop_the_run_before_training(suite_file: Path) -> None:
+    nowhere = dict.fromkeys(("BENCH_WEIGHTS", "HOME"), str(suite_file.parent))
     suite_file.write_text(
         suite_file.read_text().replace("evaluation: {", "evaluation: {extractor: inception, ")
     )
-    done = bench("run", suite_file, cwd=suite_file.parent)
+    done = bench("run", suite_file, cwd=suite_file.parent, environment=nowhere)
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 2
     assert not (suite_file.parent / "runs").exists()
@@ -107,78 +97,41 @@ def test_missing_weights_stop_the_run_before_training(
     ("free", "parameters"), [(1000, None), (2**30, 100_000_000)], ids=["full", "too small for the models"]
 )
 def test_a_full_disk_stops_the_run_before_training(
-    suite_file: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    free: int,
-    parameters: int | None,
+    suite_file: Path, monkeypatch: pytest.MonkeyPatch, free: int, parameters: int | None
 ) -> None:
-    from benchmark import cli
     from pcvq2 import PCVQ2
 
     if parameters:
         monkeypatch.setattr(PCVQ2, "parameters_count", parameters)
     usage = shutil.disk_usage(suite_file.parent)._replace(free=free)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    monkeypatch.setattr(
-        sys, "argv", ["bench", "run", str(suite_file), "--runs", str(suite_file.parent / "runs")]
-    )
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    assert end.value.code == 2
-    assert "MiB are free" in capsys.readouterr().err
+    done = bench("run", suite_file, cwd=suite_file.parent)
+    assert done.returncode == 2
+    assert "MiB are free" in done.stderr
     assert not (suite_file.parent / "runs").exists()
 
 
-@pytest.mark.parametrize("mode", [["--local"], []], ids=["serial", "ray"])
-def test_ctrl_c_gives_130_and_the_same_command_goes_on(suite_file: Path, mode: list[str]) -> None:
-    cwd = suite_file.parent
-    short = suite_file.read_text()
-    suite_file.write_text(short.replace("prior: {steps: 6,", "prior: {steps: 100000,"))
-    command = [sys.executable, "-m", "benchmark.cli", "run", str(suite_file), *mode]
-    process = subprocess.Popen(
-        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    deadline = time.monotonic() + 120
-    while not list((cwd / "runs" / "codes").glob("*.safetensors")) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    os.killpg(process.pid, signal.SIGINT)
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == 130, output
-    assert "Traceback" not in output
-    assert "interrupted; the same command goes on where it stopped" in output
-    assert not records(cwd / "runs")
-    suite_file.write_text(short)
-    assert bench("run", suite_file, "--local", cwd=cwd).returncode == 0
-
-
-def test_under_ray_a_hanging_trial_fails_and_a_failed_one_is_told_apart(suite_file: Path) -> None:
-    cwd = suite_file.parent
-    (cwd / "mine.py").write_text(
-        "import time\nfrom strategies import Strategy\n"
-        "class Hangs(Strategy):\n"
-        "    def strength(self, progress):\n        return 0.5\n"
-        "    def augment(self, images, context):\n"
-        "        time.sleep(600 if context.step == 3 else 0)\n"
-        "        return super().augment(images, context)\n"
-        "class Raises(Hangs):\n"
-        "    def augment(self, images, context):\n"
-        "        if context.step == 3:\n            raise MemoryError('no room')\n"
-        "        return Strategy.augment(self, images, context)\n"
-    )
-    entries = "name: './mine.py:Hangs', stages: [prior]}\n  - {name: './mine.py:Raises'"
-    suite_file.write_text(suite_file.read_text().replace("name: phased", entries))
-    done = bench("run", suite_file, "--stall-seconds", 15, "--max-concurrent", 2, cwd=cwd)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "Stalled: no step for 15 s" in done.stdout
-    assert "MemoryError: no room (take a smaller batch" in done.stdout
-    assert "1/3 done, 2 failed" in done.stdout
-    found = {record["strategy"]: record for record in records(cwd / "runs").values()}
-    assert {name: record["status"] for name, record in found.items()} == {
-        "none": "done",
-        "Hangs": "failed",
-        "Raises": "failed",
-    }
+@pytest.mark.xdist_group("ray")
+def test_under_ray_a_hanging_trial_fails_and_a_failed_one_is_told_apart(ray_run: RayRun) -> None:
+    assert ray_run.code == 1, ray_run.said
+    assert f"Stalled: no step for {STALL} s" in ray_run.said
+    assert "MemoryError: no room (take a smaller batch" in ray_run.said
+    assert "3/5 done, 2 failed" in ray_run.said
+    found = {record["strategy"]: record for record in records(ray_run.runs).values()}
+    states = dict.fromkeys(GOOD, "done") | {"Hangs": "failed", "Raises": "failed"}
+    assert {name: record["status"] for name, record in found.items()} == states
     assert "time.sleep" in found["Hangs"]["traceback"]
     for record in found.values():
-        assert (cwd / "runs" / "logs" / f"{record['id']}.log").is_file()
+        assert (ray_run.runs / "logs" / f"{record['id']}.log").is_file()
+
+
+@pytest.mark.xdist_group("ray")
+def test_plugins_of_all_kinds_run_in_rays_workers(ray_run: RayRun) -> None:
+    assert {record["extractor"] for record in records(ray_run.runs).values() if "extractor" in record} == {
+        "Means"
+    }
+    record = ray_run.record("sawtooth")
+    assert record["extractor"] == "Means"
+    assert record["fid"] > 0
+    assert record["trial"]["strategy"]["parameters"] == {"teeth": 2}
+    assert 0 < record["mean_strength"] < 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -14,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from one_ray_run import RayRun
+from running_bench import bench, bench_alone, start
 
 from benchmark import cores
 from benchmark.errors import UserError
@@ -38,15 +41,6 @@ with ray_folder() as folder, draft_of(Path(sys.argv[1]) / "x.json") as draft:
 OTHER = (
     "from benchmark.running.cluster.ray_folder import ray_folder\nwith ray_folder() as folder: print(folder)"
 )
-
-
-def bench(
-    *arguments: object, cwd: Path, prefix: tuple[str, ...] = (), **environment: str
-) -> subprocess.CompletedProcess[str]:
-    command = [*prefix, sys.executable, "-m", "benchmark.cli", *map(str, arguments)]
-    return subprocess.run(
-        command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, check=False
-    )
 
 
 @pytest.fixture
@@ -100,15 +94,19 @@ def test_two_containers_on_one_folder_leave_each_other_alone(short_folder: Path)
     assert not draft.exists()
 
 
-def test_a_ray_of_somebody_else_is_ignored_with_a_line(suite_file: Path) -> None:
-    before = time.monotonic()
-    done = bench(
-        "run", suite_file, cwd=suite_file.parent, RAY_ADDRESS="10.255.255.1:6379", RAY_REDIS_ADDRESS="x"
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert time.monotonic() - before < 140
-    assert done.stderr.count("\n") == 1, done.stderr
-    assert "ignored: RAY_ADDRESS, RAY_REDIS_ADDRESS" in done.stderr
+@pytest.mark.xdist_group("ray")
+def test_a_ray_of_somebody_else_is_ignored_with_a_line(ray_run: RayRun) -> None:
+    assert ray_run.complained.count("\n") == 1, ray_run.complained
+    assert "ignored: RAY_ADDRESS, RAY_REDIS_ADDRESS" in ray_run.complained
+    assert not any(b"RAY_ADDRESS=10.255" in environment for environment in ray_run.environments)
+    assert "3/5 done" in ray_run.said
+
+
+@pytest.mark.xdist_group("ray")
+def test_a_long_temporary_folder_is_passed_over_by_ray(ray_run: RayRun) -> None:
+    (long,) = ray_run.suite.parent.glob("x" * 86)
+    assert not list(long.glob("bench-ray*"))
+    assert "3/5 done" in ray_run.said
 
 
 def test_a_head_that_takes_calls_and_says_nothing_is_a_user_error_in_time(suite_file: Path) -> None:
@@ -116,21 +114,22 @@ def test_a_head_that_takes_calls_and_says_nothing_is_a_user_error_in_time(suite_
         threading.Thread(target=lambda: [deaf.accept() for _ in range(99)], daemon=True).start()
         address = f"127.0.0.1:{deaf.getsockname()[1]}"
         before = time.monotonic()
-        for told in ({}, {"RAY_ADDRESS": address}):
-            named = "auto" if told else address
-            done = bench("run", suite_file, "--address", named, cwd=suite_file.parent, **told)
-            assert done.returncode == 2, done.stdout + done.stderr
-            assert done.stderr.count("\n") == 2, done.stderr
-            assert f"--address {named}: no Ray cluster answers there" in done.stderr
+        asked = {address: {}, "auto": {"RAY_ADDRESS": address}}
+        processes = {
+            named: start(
+                *("run", suite_file, "--address", named),
+                cwd=suite_file.parent,
+                environment=told,
+                stderr=subprocess.PIPE,
+            )
+            for named, told in asked.items()
+        }
+        for named, process in processes.items():
+            _, complained = process.communicate(timeout=180)
+            assert process.returncode == 2, complained
+            assert complained.count("\n") == 2, complained
+            assert f"--address {named}: no Ray cluster answers there" in complained
         assert time.monotonic() - before < 180
-
-
-def test_a_long_temporary_folder_is_passed_over_by_ray(suite_file: Path) -> None:
-    long = suite_file.parent / ("x" * 86)
-    long.mkdir()
-    done = bench("run", suite_file, cwd=suite_file.parent, TMPDIR=str(long))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "2/2 done" in done.stdout
 
 
 def test_a_folder_for_ray_leaves_its_sockets_room(
@@ -156,7 +155,7 @@ def test_affinity_is_what_is_planned_with(suite_file: Path) -> None:
     one = subprocess.run(["taskset", "-c", "0", sys.executable, "-c", code], capture_output=True, check=True)
     assert one.stdout == b"1\n"
     suite_file.write_text(suite_file.read_text() + "resources: {cpus: 2}\n")
-    done = bench("run", suite_file, cwd=suite_file.parent, prefix=("taskset", "-c", "0"))
+    done = bench_alone("run", suite_file, cwd=suite_file.parent, prefix=("taskset", "-c", "0"))
     assert done.returncode == 2
     assert f"{suite_file}:18: a trial takes 2 CPUs\nthis process may use 1" in done.stderr
     assert done.stderr.count("\n") == 2
@@ -219,7 +218,7 @@ def test_a_read_only_runs_folder_stops_the_run_before_training(suite_file: Path)
     prefix = (*new_namespace("--mount"), *sealed)
     plan_trials(load_suite(suite_file))
     for options in (["run", suite_file], ["tune", suite_file, "--strategy", "phased"]):
-        done = bench(*options, "--local", "--runs", "sealed/runs", cwd=suite_file.parent, prefix=prefix)
+        done = bench_alone(*options, "--local", "--runs", "sealed/runs", cwd=suite_file.parent, prefix=prefix)
         assert done.returncode == 2, done.stdout + done.stderr
         assert "Read-only file system" in done.stderr
         assert done.stderr.count("\n") == 2, done.stderr
@@ -248,10 +247,10 @@ def test_a_folder_without_locks_is_refused(tmp_path: Path, monkeypatch: pytest.M
     "arguments", [["report", "tiny"], ["preview", "tiny.yaml"], ["selftest"], ["sample", "0" * 16]]
 )
 def test_results_that_cannot_be_written_are_two_lines_before_the_work(
-    suite_file: Path, arguments: list[str], tmp_path: Path
+    suite_file: Path, arguments: list[str], tmp_path: Path, finished: Path
 ) -> None:
     if arguments[0] == "report":
-        assert bench("run", suite_file, "--local", cwd=tmp_path).returncode == 0
+        arguments = [*arguments, "--runs", str(finished / "runs")]
     (tmp_path / "file").touch()
     done = bench(*arguments, "--output", "file/results", cwd=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
@@ -261,21 +260,25 @@ def test_results_that_cannot_be_written_are_two_lines_before_the_work(
 
 
 HOMELESS = """
-import pathlib, sys
+import json, pathlib, sys
 def nobody(*_):
     raise RuntimeError("Could not determine home directory.")
 pathlib.Path.home = nobody
 from benchmark.cli import main
-main()
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["bench", *arguments]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            sys.exit(f"{arguments}: {end.code}")
 """
 
 
-@pytest.mark.parametrize(
-    "arguments", [["list", "extractors"], ["data", "list"], ["doctor"], ["run", "tiny.yaml", "--dry-run"]]
-)
-def test_a_user_without_a_home_is_served(suite_file: Path, arguments: list[str]) -> None:
+def test_a_user_without_a_home_is_served(suite_file: Path) -> None:
+    commands = [["list", "extractors"], ["data", "list"], ["doctor"], ["run", "tiny.yaml", "--dry-run"]]
     done = subprocess.run(
-        [sys.executable, "-c", HOMELESS, *arguments],
+        [sys.executable, "-c", HOMELESS, json.dumps(commands)],
         cwd=suite_file.parent,
         capture_output=True,
         text=True,

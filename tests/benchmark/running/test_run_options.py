@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from running_bench import attempt
 
 from benchmark.commands.engines import engine_of
 from benchmark.commands.listing import list_runs
@@ -19,7 +20,6 @@ from benchmark.planning.suite import load_suite
 from benchmark.running.run import Options, run_suite
 from benchmark.running.run_settings import RunSettings, checked_keep
 from benchmark.store.store import Store
-from benchmark.trial.attempt import Attempt
 
 FLAKY = """\
 from pathlib import Path
@@ -166,7 +166,7 @@ def test_what_is_kept_of_finished_trials(suite_file: Path, keep: str) -> None:
     assert len(list(runs.glob("codes/*.safetensors"))) == (0 if keep == "records" else 1)
     assert len(list(runs.glob("checkpoints/*/*"))) == (2 if keep == "all" else 0)
     assert not list(runs.glob("locks/*"))
-    run(suite_file, keep="models")  # the next run, on other terms, tidies up
+    run(suite_file, keep="models")  # the next run, run otherwise, tidies up
     assert not list(runs.glob("checkpoints/*/*"))
 
 
@@ -216,10 +216,8 @@ def test_preflight_names_all_that_is_wrong_before_anything_is_written(suite_file
 
 
 def test_images_that_changed_after_the_plan_fail_the_trial_instead_of_its_record(suite_file: Path) -> None:
-    from benchmark.running.one_trial import attempt_trial
-
     trial = dataclasses.replace(plan_trials(load_suite(suite_file))[0], fingerprint="0" * 16)
-    record = attempt_trial(trial, Store(suite_file.parent / "runs"), Attempt())
+    record = attempt(trial, suite_file.parent / "runs")
     assert "the images of 'digits' have changed" in record["reason"]
 
 

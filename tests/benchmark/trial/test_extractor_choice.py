@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from running_bench import attempt
 
 from benchmark.commands.engines import engine_of
 from benchmark.data import DatasetSpec, load_dataset
@@ -19,12 +19,10 @@ from benchmark.metrics.classifier import Classifier, Labelled
 from benchmark.metrics.extractors import load_extractor
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
-from benchmark.running.one_trial import attempt_trial
 from benchmark.running.run import Options, run_suite
 from benchmark.running.run_settings import RunSettings
 from benchmark.store.store import Store
-from benchmark.trial.attempt import Attempt
-from benchmark.trial.extractor_of import check_extractor, extractor_of
+from benchmark.trial.extractor_of import extractor_of, refuse_unusable_extractor
 
 SPEC = DatasetSpec("digits", "digits", heldout=500)
 OWN = """\
@@ -82,9 +80,9 @@ def test_a_record_of_the_classifier_holds_its_accuracy(tmp_path, suite_text, mon
     path = tmp_path / "a.yaml"
     path.write_text(suite_text.replace("evaluation: {", "evaluation: {extractor: classifier, "))
     trial = plan_trials(load_suite(path))[0]
-    check_extractor(trial)
+    refuse_unusable_extractor(trial)
     store = Store(tmp_path / "runs")
-    record = attempt_trial(trial, store, Attempt())
+    record = attempt(trial, store.root)
     assert record["status"] == "done", record
     assert record["extractor"] == "classifier"
     assert 0 < record["extractor_accuracy"] <= 1
@@ -107,26 +105,16 @@ def test_an_own_extractor_is_found_beside_the_suite_and_hashed_into_the_trial(
     path = write_own(tmp_path, suite_text)
     monkeypatch.chdir("/")
     trial = plan_trials(load_suite(path))[0]
-    check_extractor(trial)
+    refuse_unusable_extractor(trial)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     assert plan_trials(load_suite(write_own(elsewhere, suite_text)))[0].id == trial.id
     changed = plan_trials(load_suite(write_own(elsewhere, suite_text, OWN + "# changed\n")))[0]
     assert changed.id != trial.id
-    record = attempt_trial(trial, Store(tmp_path / "runs"), Attempt())
+    record = attempt(trial, tmp_path / "runs")
     assert record["status"] == "done", record
     assert record["extractor"] == "Means"
     assert record["fid"] > 0
-
-
-def test_an_own_extractor_works_in_ray_workers(tmp_path, suite_text):
-    path = write_own(tmp_path, suite_text)
-    store = Store(tmp_path / "runs")
-    command = [sys.executable, "-m", "benchmark.cli", "run", str(path), "--runs", str(store.root)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    records = [store.load(trial.id) for trial in plan_trials(load_suite(path))]
-    assert {record["extractor"] for record in records} == {"Means"}
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,12 @@ from benchmark.planning.plan import plan_trials
 from benchmark.planning.seeds import seed_for, subset_seed
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
-from benchmark.planning.work import codes_group
+from benchmark.planning.work import shared_groups
 from benchmark.running.run import Options, run_suite
 from benchmark.running.run_settings import RunSettings
 from benchmark.store.store import Store
 
+pytestmark = pytest.mark.xdist_group("repeats")  # one run of four trials
 # of tests/conftest.py's suite, as they were before there were repeats
 FROZEN_IDS = {"none": "aeb7b60eccf2d36a", "phased": "2c08885ad2746789"}
 FROZEN_SEEDS = {
@@ -61,7 +62,7 @@ def test_repeats_share_the_subset_and_nothing_else(path: Path, suite_text: str) 
     assert len({subset_seed(t) for t in trials}) == 1
     for purpose in FROZEN_SEEDS:
         assert len({seed_for(t, purpose) for t in trials}) == 3  # strategies of a repeat share it
-    assert len({codes_group(t) for t in trials}) == 3  # the auto-encoder is trained anew
+    assert len({shared_groups(t)["codes"] for t in trials}) == 3  # the auto-encoder is trained anew
     seeds = {seed_for(t, "sampling", n) for t in trials for n in range(4)}
     assert len(seeds) == 3 * 4
 
@@ -107,9 +108,9 @@ def test_further_samplings_cost_sampling_and_scoring_only(path: Path, suite_text
         trials = planned(path, suite_text, f"{{samplings: {count}}}")
         probe = Probe("cpu", False, *[1] * 15, None)
         costs.append(estimate_cost(trials, {kind_of(t): probe for t in trials}))
-    assert costs[1].sampling_hours == pytest.approx(3 * costs[0].sampling_hours)
-    assert costs[1].scoring_hours > costs[0].scoring_hours
-    assert costs[1].prior_hours == costs[0].prior_hours
+    assert costs[1].stage_hours["sampling"] == pytest.approx(3 * costs[0].stage_hours["sampling"])
+    assert costs[1].stage_hours["scoring"] > costs[0].stage_hours["scoring"]
+    assert costs[1].stage_hours["prior"] == costs[0].stage_hours["prior"]
 
 
 @pytest.fixture(scope="module")

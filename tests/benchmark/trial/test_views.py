@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from running_bench import attempt
 
 from benchmark.cli import main
 from benchmark.commands.preview import _schedule, draw_views, write_preview
@@ -18,9 +19,6 @@ from benchmark.planning.strategy_choice import StrategyChoice
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.report.figures.views import load_views
-from benchmark.running.one_trial import attempt_trial
-from benchmark.store.store import Store
-from benchmark.trial.attempt import Attempt
 from benchmark.trial.views import POINTS, SHOWN, Views, kept_steps
 from strategies.contract import registry
 
@@ -50,12 +48,9 @@ def test_kept_views_survive_an_interruption(suite_file: Path) -> None:
     assert whole.artifact()
 
 
-def test_a_trial_leaves_what_its_model_saw(suite_file: Path, tmp_path: Path) -> None:
-    store = Store(tmp_path / "runs")
+def test_a_trial_leaves_what_its_model_saw(finished: Path) -> None:
     for label in ("none", "phased"):
-        trial = trial_of(suite_file, label)
-        attempt_trial(trial, store, Attempt())
-        seen = load_views(store.root, trial.id)
+        seen = load_views(finished / "runs", trial_of(finished / "tiny.yaml", label).id)
         if label == "none":  # saw stored codes of clean images
             assert seen is None
             continue
@@ -155,7 +150,7 @@ def test_a_view_that_breaks_a_rule_late_fails_its_trial(
     )
     text = suite_file.read_text()
     suite_file.write_text(text.replace("strategies:\n", "strategies:\n  - './late.py:Late'\n", 1))
-    record = attempt_trial(trial_of(suite_file, "Late"), Store(tmp_path / "runs"), Attempt())
+    record = attempt(trial_of(suite_file, "Late"), tmp_path / "runs")
     assert record["status"] == "failed"
     assert record["reason"].startswith("StrategyError: views ")
     assert re.search(f"{said}.* at step 3 of stage", record["reason"]), record["reason"]

@@ -7,7 +7,6 @@ import json
 import random
 import re
 import statistics
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from running_bench import Ended, bench, bench_alone
 
 from benchmark.commands.engines import engine_of
 from benchmark.commands.tune import TuneOptions, tune_suite
@@ -24,12 +24,12 @@ from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.store.store import Record, Store
+from benchmark.tasks.density import DENSITY
 from benchmark.trial.record import heading
 from benchmark.tuning.result import conclusion, difference, entry_of, entry_yaml, ranked
 from benchmark.tuning.rounds import Candidate, Rounds
 from benchmark.tuning.sampler import ask_and_tell, random_trials
-from benchmark.tuning.search import SCORE, Tuning
-from benchmark.tuning.search_plan import Wish, plan_tuning
+from benchmark.tuning.search_plan import Tuning, Wish, plan_tuning
 from strategies.constant import Constant
 from strategies.phased import Phased
 
@@ -65,7 +65,11 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> Callable[[Score], list[Trial]]:
         def work_on(trial: Trial, store: Store, *more: object) -> Record:
             ran.append(trial)
             value = score(trial)
-            record = heading(trial) | {SCORE: value, "wall_seconds": 1.0, "bpd_heldout": heldout * len(ran)}
+            record = heading(trial) | {
+                DENSITY.validation_score: value,
+                "wall_seconds": 1.0,
+                "bpd_heldout": heldout * len(ran),
+            }
             record["status"], record["reason"] = ("failed", "no luck") if value is None else ("done", "")
             store.write(record, {})
             return record
@@ -189,7 +193,7 @@ def test_an_interrupted_tuning_goes_on_and_a_finished_one_runs_nothing(
     assert asked[:3] == calls[:3]
     assert {path.stem for path in records.iterdir()} == set(asked)
     record = json.loads((records / f"{asked[3]}.json").read_text())
-    assert record[SCORE] == resumed["trials"][3]["mean"]
+    assert record[DENSITY.validation_score] == resumed["trials"][3]["mean"]
     assert not {"fid", "kid", "leakage"} & {key.partition("_")[0] for key in record}
     assert not (suite.parent / "runs" / "models" / asked[3]).exists()
 
@@ -342,7 +346,7 @@ def scored_rounds(suite: Path, seeds: int, score: Callable[[int, int], float]) -
 def said(rounds: Rounds) -> tuple[str, dict[str, Any]]:
     best = ranked(rounds)[0][0]
     found = difference(rounds, best)
-    return conclusion(best, found), found
+    return conclusion(best, found, "bits/dim"), found
 
 
 def test_the_result_says_whether_it_is_more_than_noise(suite: Path) -> None:
@@ -385,30 +389,15 @@ def test_none_is_tuned_by_the_priors_dropout(suite: Path) -> None:
 
 
 def test_ray_and_local_try_the_same_settings(suite: Path) -> None:
-    def bench(*options: str) -> dict[str, Any]:
-        command = [
-            sys.executable,
-            "-m",
-            "benchmark.cli",
-            "tune",
-            str(suite),
-            "--strategy",
-            "phased",
-            "--trials",
-        ]
-        done = subprocess.run(
-            [*command, "5", "--budget", "20", "--max-concurrent", "2", *options],
-            cwd=suite.parent,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def result(run: Callable[..., Ended], *options: str) -> dict[str, Any]:
+        wish = ("--strategy", "phased", "--trials", 5, "--budget", 20, "--max-concurrent", 2)
+        done = run("tune", suite, *wish, *options, cwd=suite.parent)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "phased" in done.stdout
         result = json.loads((suite.parent / options[1] / "tuning" / "tiny" / "phased.json").read_text())
         return {**result, "finished_at": None}
 
-    assert bench("--runs", "ray") == bench("--runs", "serial", "--local")
+    assert result(bench_alone, "--runs", "ray") == result(bench, "--runs", "serial", "--local")
     ray, serial = (suite.parent / name / "records" for name in ("ray", "serial"))
     assert {path.name for path in ray.iterdir()} == {path.name for path in serial.iterdir()}
     assert len(list(ray.iterdir())) == 5

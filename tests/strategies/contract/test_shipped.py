@@ -33,7 +33,7 @@ def test_the_table_of_shipped_strategies_is_current() -> None:
     assert table() == SHIPPED, (
         "a built-in strategy does something else than the table says. If it still does the same, put what "
         "`python -m strategies.contract.shipped_table` prints into it; if not, its finished records are "
-        "of another strategy: give it a new name, or a parameter whose default is the old way"
+        "of another strategy: raise its `version`, or give it a parameter whose default is the old way"
     )
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from nodes import TOKEN, Node, address_here, answers, can_hide_folders, free_port, records
+from nodes import TOKEN, Node, address_here, answers, can_hide_folders, free_port
+from running_bench import bench_alone, records
 
 STRATEGY = """\
 from strategies import Strategy
@@ -74,10 +72,7 @@ def test_plugins_and_what_they_import_run_where_their_files_are_not(
     suite.write_text(
         text.replace("evaluation: {", "evaluation: {extractor: './extractor.py:Means', ") + "baseline: Mine\n"
     )
-    command = [sys.executable, "-m", "benchmark.cli", "run", str(suite), "--address", address]
-    done = subprocess.run(
-        command, cwd=driver, env=os.environ | TOKEN, capture_output=True, text=True, check=False, timeout=400
-    )
+    done = bench_alone("run", suite, "--address", address, cwd=driver, environment=TOKEN)
     assert done.returncode == 0, done.stdout + done.stderr
     found = records(driver / "runs").values()
     assert {(r["strategy"], r["status"], r["extractor"], r["mean_strength"]) for r in found} == {

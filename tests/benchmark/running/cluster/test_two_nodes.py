@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from nodes import TOKEN, Node, address_here, answers, can_hide_folders, free_port, records
+from nodes import TOKEN, Node, address_here, answers, can_hide_folders, free_port
 from PIL import Image
 from rich.console import Console
+from running_bench import MODULE, bench, deterministic, records
 
 from benchmark.commands.engines import engine_of
 from benchmark.running.cluster.served_store import ServedStore
@@ -77,7 +78,7 @@ def test_a_node_is_killed_in_mid_trial_and_every_record_equals_the_single_machin
     suite.write_text(f"{text}resources: {{checkpoint_seconds: 1}}\n")
     with (driver / "output").open("w") as output:
         run = subprocess.Popen(
-            [sys.executable, "-m", "benchmark.cli", "run", str(suite), "--address", address],
+            [sys.executable, *MODULE, "run", str(suite), "--address", address],
             cwd=driver,
             env=os.environ | TOKEN,
             stdout=output,
@@ -100,13 +101,19 @@ def test_a_node_is_killed_in_mid_trial_and_every_record_equals_the_single_machin
 
     console = Console(file=io.StringIO())
     run_suite(suite, Store(driver / "whole"), console, Options(RunSettings(), engine_of(local=True)))
-    assert records(driver / "runs") == records(driver / "whole")
-    trials = records(driver / "whole")
+    here, whole = (
+        {key: deterministic(record) for key, record in records(driver / name).items()}
+        for name in ("runs", "whole")
+    )
+    assert here == whole
+    trials = whole
     for part, name in (("models", "model.safetensors"), ("artifacts", "images.npz")):
         assert {path.parent.name for path in (driver / "runs" / part).glob(f"*/{name}")} == set(trials)
     logs = {path.stem: path.read_text() for path in (driver / "runs" / "logs").glob("*.log")}
     assert set(trials) <= set(logs)
     assert not list((driver / "runs" / "checkpoints").glob("*"))
+    if not can_hide_folders():
+        pytest.skip("NOT TESTED: that the second node sees no disk of the driver's; `unshare -m` is refused")
 
 
 @pytest.mark.parametrize(
@@ -120,13 +127,7 @@ def test_a_node_is_killed_in_mid_trial_and_every_record_equals_the_single_machin
 def test_an_address_where_nobody_answers_is_a_user_error(
     suite_file: Path, address: str, message: str
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmark.cli", "run", str(suite_file), "--address", address],
-        cwd=suite_file.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = bench("run", suite_file, "--address", address, cwd=suite_file.parent)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 2, done.stderr
     assert message in done.stderr

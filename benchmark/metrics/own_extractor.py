@@ -1,4 +1,4 @@
-"""An extractor of the user's own, from a Python file: `./mine.py:MyFeatures`."""
+"""An extractor of the user's own, of a file or an installed package: `./mine.py:MyFeatures`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmark.errors import UserError
 from benchmark.metrics.extractor_base import Images, fingerprint_of
-from strategies.contract.plugin import Plugin
+from benchmark.own import Own
 
 
 class OwnExtractor:
@@ -20,23 +20,23 @@ class OwnExtractor:
     is the content of the file and of what it imports from beside it, so a changed file is another extractor.
     """
 
-    def __init__(self, plugin: Plugin, channels: int, *, device: str = "cpu") -> None:
+    def __init__(self, own: Own, channels: int, *, device: str = "cpu") -> None:
         """Load and build it. Raises UserError."""
-        self.name = plugin.class_name
+        self.name = own.name
         try:
-            kind = plugin.load()
+            kind = own.load()
             takes_device = "device" in inspect.signature(kind).parameters
             self.own = kind(device=device) if takes_device else kind()
         except Exception as error:  # the user's file may raise anything
             raise UserError(
-                f"extractor '{plugin}' cannot be loaded ({type(error).__name__}: {error})",
+                f"extractor '{own}' cannot be loaded ({type(error).__name__}: {error})",
                 "it must name a class in a Python file: path.py:Class, built without arguments",
             ) from error
         if not callable(self.own):
             raise UserError(
-                f"extractor '{plugin}' is not callable", "give it __call__(self, images) -> features (N, D)"
+                f"extractor '{own}' is not callable", "give it __call__(self, images) -> features (N, D)"
             )
-        self.fingerprint = fingerprint_of(f"{plugin.source_hash} {self.name}, {channels} channels")
+        self.fingerprint = fingerprint_of(f"{own.source_hash} {self.name}, {channels} channels")
 
     def fit(self, reference: Images) -> None:
         """Show it the reference images, where it wants to learn from them."""
