@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmark.cost.estimate import (
     cost_lines,
@@ -12,8 +13,10 @@ from benchmark.cost.estimate import (
     probes_path,
     read_probes,
 )
-from benchmark.planning.suite import Suite
-from benchmark.planning.trial import Trial
+
+if TYPE_CHECKING:
+    from benchmark.planning.suite import Suite
+    from benchmark.planning.trial import Trial
 
 
 def known_cost(suite: Suite, runs: Path, trials: Sequence[Trial], absent: Sequence[str]) -> Iterator[str]:
