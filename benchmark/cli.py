@@ -82,7 +82,7 @@ def tune(
     runs: Runs = Path("runs"),
 ) -> None:
     """Tune a strategy's parameters on validation images: never on held-out ones."""
-    from benchmark.commands.engines import engine_of
+    from benchmark.commands.run import engine_of
     from benchmark.commands.tune import TuneOptions, tune_suite
     from benchmark.store.store import Store
     from benchmark.tuning.search_plan import Wish

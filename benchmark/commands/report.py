@@ -26,7 +26,8 @@ def report(
     if other:
         _compare_runs(suite, other, output)
         return
-    from benchmark.report import print_table, write_report
+    from benchmark.report.terminal import print_table
+    from benchmark.report.writing import write_report
     from benchmark.store.store import Store
 
     name, screen = suite_name(suite), console(wide=True)

@@ -1,4 +1,4 @@
-"""`bench run`: thin, and free of all that trains until it runs."""
+"""`bench run`, and which engine runs trials: free of all that trains until it is needed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from benchmark.naming import suite_name
 from benchmark.screen import console
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from benchmark.running.engine import Engine, EngineOf
     from benchmark.running.run import Options
+    from benchmark.running.run_settings import RunSettings
+    from benchmark.store.store import Store
 
 _Suite = Annotated[Path, typer.Argument(help="A suite file, e.g. suites/limited_data.yaml.")]
 _DryRun = Annotated[
@@ -54,7 +59,6 @@ def run(
     runs: Runs = Path("runs"),
 ) -> None:
     """Run every trial of a suite that is not done yet."""
-    from benchmark.commands.engines import engine_of
     from benchmark.running.run import Options
     from benchmark.running.run_settings import RunSettings, checked_keep
 
@@ -83,3 +87,25 @@ def _run(suite: Path, runs: Path, options: Options, *, probe: bool) -> None:
         raise typer.Exit(1)
     if not options.dry_run:
         screen.print(f"next: bench report {suite_name(suite)}", soft_wrap=True)
+
+
+def engine_of(*, local: bool) -> EngineOf:
+    """Return what builds the engine: one trial after the other in this process, or all of them by Ray.
+
+    Both, and what they do with a trial, are imported when one is built: a suite with a mistake in it is
+    refused in a blink.
+    """
+
+    def in_this_process(store: Store, settings: RunSettings) -> AbstractContextManager[Engine]:
+        from benchmark.running.one_trial import work_on
+        from benchmark.running.serial import Serial
+
+        return Serial(store, settings, work_on)
+
+    def by_ray(store: Store, settings: RunSettings) -> AbstractContextManager[Engine]:
+        from benchmark.running.cluster.fanout import Fanout
+        from benchmark.running.one_trial import work_on
+
+        return Fanout(store, settings, work_on)
+
+    return in_this_process if local else by_ray

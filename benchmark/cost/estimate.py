@@ -12,11 +12,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmark.errors import UserError
 from benchmark.families.contract import stage_config
 from benchmark.metrics.names import OF_POOL, probe_steps
-from benchmark.planning.trial import Trial
 from benchmark.planning.work import (
     evaluated_images,
     likelihood_images,
@@ -25,6 +25,9 @@ from benchmark.planning.work import (
     stages_of,
 )
 from pcvq2.trainer.whole_file import write_whole
+
+if TYPE_CHECKING:
+    from benchmark.planning.trial import Trial
 
 _POOL_IMAGES = 10_000  # whose features are taken once per data set, at the most (benchmark.metrics.score)
 _PROBES, _VIEWS = 2, 3  # trained per judge; views of a held-out image beside one per operation

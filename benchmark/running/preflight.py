@@ -6,13 +6,16 @@ import shutil
 import socket
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmark.cores import usable_cores
 from benchmark.errors import Problems, UserError
-from benchmark.planning.suite import Suite
 from benchmark.planning.trial import Trial
 from benchmark.running.run_settings import RunSettings
 from benchmark.store.writable import refuse_unwritable
+
+if TYPE_CHECKING:
+    from benchmark.planning.suite import Suite
 
 _LEAST_FREE_BYTES, _BYTES_PER_TRIAL = (
     100 * 2**20,

@@ -28,7 +28,7 @@ from unittest import mock
 from PIL import Image
 from rich.console import Console
 
-from benchmark.commands.engines import engine_of
+from benchmark.commands.run import engine_of
 from benchmark.data import DatasetSpec, load_dataset
 from benchmark.running.run import Options, run_suite
 from benchmark.running.run_settings import RunSettings

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from benchmark.cli import main
-from benchmark.commands.engines import engine_of
+from benchmark.commands.run import engine_of
 from benchmark.data import DatasetSpec, load_dataset
 from benchmark.data.checks import SourceError, check_source
 from benchmark.data.names import SOURCES

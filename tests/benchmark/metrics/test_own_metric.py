@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmark.commands.engines import engine_of
+from benchmark.commands.run import engine_of
 from benchmark.errors import UserError
 from benchmark.metrics.checks import MetricError, check_metric
 from benchmark.metrics.own_metric import MetricSets, find_metric, own_scores

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmark.commands.engines import engine_of
+from benchmark.commands.run import engine_of
 from benchmark.running.run import Options, run_suite
 from benchmark.running.run_settings import RunSettings
 from benchmark.store.store import Store

@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 from running_bench import attempt
 
-from benchmark.commands.engines import engine_of
 from benchmark.commands.listing import list_runs
+from benchmark.commands.run import engine_of
 from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite

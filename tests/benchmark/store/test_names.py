@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmark.commands.engines import engine_of
+from benchmark.commands.run import engine_of
 from benchmark.commands.tune import TuneOptions, tune_suite
 from benchmark.errors import UserError
 from benchmark.naming import place_name, suite_name

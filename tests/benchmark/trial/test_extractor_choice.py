@@ -11,7 +11,7 @@ import pytest
 import torch
 from running_bench import attempt
 
-from benchmark.commands.engines import engine_of
+from benchmark.commands.run import engine_of
 from benchmark.data import DatasetSpec, load_dataset
 from benchmark.errors import UserError
 from benchmark.metrics import classifier, vision_transformer

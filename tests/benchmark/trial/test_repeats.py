@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from safetensors.torch import load_file
 
-from benchmark.commands.engines import engine_of
+from benchmark.commands.run import engine_of
 from benchmark.cost.estimate import Probe, estimate_cost, kind_of
 from benchmark.errors import UserError
 from benchmark.planning.only import only

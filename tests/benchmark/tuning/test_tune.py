@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 from running_bench import Ended, bench, bench_alone
 
-from benchmark.commands.engines import engine_of
+from benchmark.commands.run import engine_of
 from benchmark.commands.tune import TuneOptions, tune_suite
 from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials

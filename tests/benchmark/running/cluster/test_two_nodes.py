@@ -16,7 +16,7 @@ from PIL import Image
 from rich.console import Console
 from running_bench import MODULE, bench, deterministic, records
 
-from benchmark.commands.engines import engine_of
+from benchmark.commands.run import engine_of
 from benchmark.running.cluster.served_store import ServedStore
 from benchmark.running.run import Options, run_suite
 from benchmark.running.run_settings import RunSettings
