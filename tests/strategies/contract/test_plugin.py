@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from strategies.contract.plugin import Plugin, plugin_label
+from strategies.contract.plugin import Plugin, shown_name
 
 MINE = """\
 from strategies import Strategy
@@ -175,7 +175,7 @@ def test_other_names_are_no_plugins(tmp_path: Path, text: str) -> None:
             Plugin.parse(text, tmp_path)
         return
     assert Plugin.parse(text, tmp_path) is None
-    assert plugin_label(text) == text
+    assert shown_name(text) == text
 
 
 _WRONG = (
