@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 from typer.core import TyperGroup
 
 from benchmark.commands.data import data_app
+from benchmark.commands.options import EXIT_CODES, Address, Local, Runs
+from benchmark.commands.report import power, report
+from benchmark.commands.run import run
 from benchmark.errors import UserError, of_the_disk
 from benchmark.naming import suite_name
 from benchmark.running.interrupts import SIGNALS
@@ -44,7 +46,6 @@ app = typer.Typer(
     help="Which way of augmenting training images helps a likelihood model most when images are scarce?",
 )
 app.add_typer(data_app, name="data")
-Runs = Annotated[Path, typer.Option(help="Folder of records, artifacts and shared models.")]
 
 
 def main() -> None:
@@ -64,71 +65,10 @@ def main() -> None:
         sys.exit(2)
 
 
-_EXIT_CODES = (
-    "Exit codes: 0 all done; 1 some trial failed; 2 bad input; 75 Ray was ended from outside, give the same "
-    "command again; 129, 130, 143 interrupted by SIGHUP, Ctrl-C, SIGTERM (running trials write a checkpoint "
-    "first, a second one ends at once)."
-)
+app.command(epilog=EXIT_CODES)(run)
 
 
-@app.command(epilog=_EXIT_CODES)
-def run(
-    suite: Annotated[Path, typer.Argument(help="A suite file, e.g. suites/limited_data.yaml.")],
-    local: Annotated[bool, typer.Option("--local", help="One trial after the other, without Ray.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what is done, why the rest is not, and what it costs.")
-    ] = False,
-    probe: Annotated[
-        bool, typer.Option("--probe", help="Time a few steps of every stage here, then as --dry-run.")
-    ] = False,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A part of the suite: strategy=phased,budget=100. May stand several times; labels are "
-            "written as in the suite, commas and all."
-        ),
-    ] = None,
-    retries: Annotated[int, typer.Option(min=0, help="Try a failed trial again so often.")] = 0,
-    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
-    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Most trials at once.")] = None,
-    stall_seconds: Annotated[
-        float, typer.Option(min=0, help="A trial without a step for so long fails; 0: never.")
-    ] = 1800.0,
-    keep: Annotated[str, typer.Option(help="What finished trials leave: records, models or all.")] = "models",
-    tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Write learning curves for TensorBoard at the end.")
-    ] = False,
-    address: Annotated[str | None, typer.Option(help="A Ray cluster, HOST:PORT or auto.")] = None,
-    runs: Runs = Path("runs"),
-) -> None:
-    """Run every trial of a suite that is not done yet."""
-    from benchmark.cost.known_cost import probe_suite
-    from benchmark.running.run import Options, run_suite
-    from benchmark.running.terms import Terms, checked_keep
-    from benchmark.store.store import Store
-
-    terms = Terms(
-        keep=checked_keep(keep),
-        retries=retries,
-        fail_fast=fail_fast,
-        stall_seconds=stall_seconds,
-        max_concurrent=max_concurrent,
-        address=address,
-    )
-    options = Options(terms, local, tuple(only or ()), dry_run=dry_run or probe, tensorboard=tensorboard)
-    screen = console()
-    if probe:
-        for line in probe_suite(suite, runs):
-            print(line)
-    failed = run_suite(suite, Store(runs), screen, options)
-    if failed:
-        raise typer.Exit(1)
-    if options.dry_run:
-        return
-    screen.print(f"next: bench report {suite_name(suite)}", soft_wrap=True)
-
-
-@app.command(epilog=_EXIT_CODES)
+@app.command(epilog=EXIT_CODES)
 def tune(
     suite: Annotated[Path, typer.Argument(help="A suite file, e.g. suites/limited_data.yaml.")],
     strategy: Annotated[str, typer.Option(help="One of its strategies; by its label if it has one.")],
@@ -136,18 +76,21 @@ def tune(
     seeds: Annotated[int, typer.Option(help="Tuning seeds that each setting is tried with.")] = 1,
     budget: Annotated[int | None, typer.Option(help="One of the suite's; the middle one if none.")] = None,
     dataset: Annotated[str | None, typer.Option(help="One of the suite's; the first if none.")] = None,
-    local: Annotated[bool, typer.Option("--local", help="One trial after the other, without Ray.")] = False,
+    local: Local = False,
     max_concurrent: Annotated[int, typer.Option(help="Settings tried at once, blind to each other.")] = 1,
-    address: Annotated[str | None, typer.Option(help="A Ray cluster, HOST:PORT or auto.")] = None,
+    address: Address = None,
     runs: Runs = Path("runs"),
 ) -> None:
     """Tune a strategy's parameters on validation images: never on held-out ones."""
+    from benchmark.commands.run import engine_of
     from benchmark.commands.tune import TuneOptions, tune_suite
     from benchmark.store.store import Store
     from benchmark.tuning.search_plan import Wish
 
     wish = Wish(strategy, trials, seeds, budget, dataset, max_concurrent)
-    if not tune_suite(suite, Store(runs), console(wide=True), TuneOptions(wish, local, address)):
+    if not tune_suite(
+        suite, Store(runs), console(wide=True), TuneOptions(wish, engine_of(local=local), address)
+    ):
         raise typer.Exit(1)
 
 
@@ -164,60 +107,8 @@ def preview(
         print(path)
 
 
-@app.command()
-def report(
-    suite: Annotated[str, typer.Argument(help="The name of a suite that was run, e.g. limited_data.")],
-    other: Annotated[
-        str, typer.Argument(help="Compare two runs of a suite: both are runs folders or manifests.")
-    ] = "",
-    runs: Runs = Path("runs"),
-    output: Annotated[Path, typer.Option(help="Where reports/<suite>/ is written.")] = Path("reports"),
-) -> None:
-    """Turn a suite's records into a page, tables and figures, or compare two runs of it."""
-    refuse_unwritable_output(output)
-    screen = console(wide=True)
-    if other:
-        from benchmark.naming import file_stems
-        from benchmark.report.two_runs.compare import compare_runs
-        from benchmark.report.two_runs.page import print_two_runs, write_two_runs
-
-        compared = compare_runs(suite, other)
-        print_two_runs(compared, screen)
-        name = compared.first.name  # from a file that anybody may have written
-        readme = write_two_runs(compared, output / f"{file_stems([name])[name]}-two-runs")
-        screen.print(f"report: {readme.with_name('index.html')} and README.md beside it", soft_wrap=True)
-        return
-    from benchmark.report import print_table, write_report
-    from benchmark.store.store import Store
-
-    name = suite_name(suite)
-    summary = write_report(Store(runs).find_manifest(name), runs, output / name)
-    print_table(summary, screen)
-    screen.print(f"report: {output / name / 'index.html'} and README.md beside it", soft_wrap=True)
-
-
-@app.command()
-def power(
-    suite: Annotated[str, typer.Argument(help="The name of a suite that was run, e.g. limited_data.")],
-    effect: Annotated[
-        str, typer.Option(help="A share of the baseline's mean (10%) or a size (0.05).")
-    ] = "10%",
-    score: Annotated[str, typer.Option(help="A score of its records; the headline unless given.")] = "",
-    power: Annotated[float, typer.Option(min=0.05, max=0.999, help="The chance to find it.")] = 0.8,
-    runs: Runs = Path("runs"),
-) -> None:
-    """Say how many seeds it takes to find an effect of a size."""
-    from benchmark.report.comparing.comparison import compare
-    from benchmark.report.comparing.power import needs, print_needs
-    from benchmark.report.reading.loading import load_records
-    from benchmark.report.reading.protocol import refuse_mixed_protocols
-    from benchmark.store.store import Store
-
-    records = load_records(Store(runs).find_manifest(suite_name(suite)), runs)
-    refuse_mixed_protocols(records)
-    key = score or records.headline.key
-    title = records.score(key).title
-    print_needs(needs(compare(records), key, effect, power), title, power, console())
+app.command()(report)
+app.command()(power)
 
 
 @app.command()
@@ -306,7 +197,7 @@ def new(
 
 
 @app.command("list")
-def list_(
+def list_names(
     what: Annotated[
         str,
         typer.Argument(
@@ -316,15 +207,9 @@ def list_(
     runs: Runs = Path("runs"),
 ) -> None:
     """List the names a suite may use, or the suites that were run."""
-    from benchmark.commands.listing import list_runs, listing
+    from benchmark.commands.listing import print_listing
 
-    rows = list_runs(runs) if what == "runs" else listing(what)
-    table = Table(box=None, pad_edge=False)
-    for heading in rows[0]:
-        table.add_column(heading, overflow="fold")
-    for row in rows[1:]:
-        table.add_row(*row)
-    console().print(table)
+    print_listing(what, runs, console())
 
 
 if __name__ == "__main__":

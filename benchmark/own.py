@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from strategies.contract.imports import combined, sources_of
+from strategies.contract.imports import hash_of_sources, sources_of
 from strategies.contract.plugin import Plugin, split_name
 
 METRIC_POINTS, EXTRACTOR_POINTS, SOURCE_POINTS = "bench.metrics", "bench.extractors", "bench.sources"
@@ -90,4 +90,4 @@ def _hash_of(point: EntryPoint) -> str:
     module = sys.modules[point.module]
     file, parts = Path(str(module.__file__)), module.__name__.split(".")
     depth = len(parts) + (file.name == "__init__.py")
-    return combined(sources_of(file, file.parents[depth - 1], lambda top: top == parts[0]))
+    return hash_of_sources(sources_of(file, file.parents[depth - 1], lambda top: top == parts[0]))

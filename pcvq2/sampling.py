@@ -11,7 +11,7 @@ from torch import Tensor
 from pcvq2.cached_sampler import CachedSampler
 from pcvq2.pixelcnn import GatedPixelCNN
 
-Record = Callable[[Callable[[], None]], Callable[[], None]]  # what is run -> what repeats it
+Recorder = Callable[[Callable[[], None]], Callable[[], None]]  # what is run -> what repeats it
 
 TILE = 128  # maps sampled together: fewer waste the overhead of the calls, more leave the cache
 GPU_TILE = 256
@@ -51,7 +51,7 @@ class MapSampler:
         model: GatedPixelCNN,
         temperature: float = 1.0,
         *,
-        record: Record | None = None,
+        record: Recorder | None = None,
         pulse: Callable[[], None] | None = None,
     ) -> None:
         if not temperature > 0:
@@ -84,7 +84,7 @@ class _Tile:
     """Decode tiles of one shape: eagerly the first time, recorded at the second, replayed after that."""
 
     def __init__(
-        self, sampler: CachedSampler, record: Record | None, pulse: Callable[[], None] | None
+        self, sampler: CachedSampler, record: Recorder | None, pulse: Callable[[], None] | None
     ) -> None:
         self._sampler, self._record, self._pulse = sampler, record, pulse
         self._uses = 0

@@ -47,9 +47,9 @@ def test_arrows_point_one_way(package: str) -> None:
         assert used <= ALLOWED[package], f"{path} imports {used - ALLOWED[package]}"
 
 
-LENT = {
-    "ray": {"benchmark/running/cluster/fanout.py"},
-    "optuna": {"benchmark/tuning/sampler.py"},
+LENT = {  # to a room, or to a file
+    "ray": "benchmark/running/cluster/",
+    "optuna": "benchmark/tuning/sampler.py",
 }
 
 
@@ -59,7 +59,7 @@ def test_only_the_engine_imports_ray_and_only_the_sampler_optuna_inside_function
         for path in (ROOT / package).rglob("*.py"):
             for name, inside in imports(path):
                 if name == library:
-                    assert str(path.relative_to(ROOT)) in LENT[library], path
+                    assert path.relative_to(ROOT).as_posix().startswith(LENT[library]), path
                     assert inside, f"{path}: {library} must be imported where it is needed"
 
 
@@ -96,7 +96,7 @@ REPORT_FLOORS = tuple(
     )
 )
 LONGEST_CHAIN_OF_REPORT = 10
-LONGEST_CHAIN = 16  # files, the last one imports nothing of ours
+LONGEST_CHAIN = 13  # files, the last one imports nothing of ours
 
 
 def modules() -> dict[str, Path]:

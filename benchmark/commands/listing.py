@@ -6,9 +6,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+from rich.table import Table
+
 from benchmark.errors import UserError, unknown_name
 
 Row = tuple[str, ...]
+
+
+def print_listing(what: str, runs: Path, console: Console) -> None:
+    """Print a listing, or the suites that were run under a folder. Raises UserError for an unknown one."""
+    header, *body = list_runs(runs) if what == "runs" else listing(what)
+    table = Table(box=None, pad_edge=False)
+    for heading in header:
+        table.add_column(heading, overflow="fold")
+    for row in body:
+        table.add_row(*row)
+    console.print(table)
 
 
 def listing(what: str) -> list[Row]:

@@ -15,17 +15,16 @@ from rich.text import Text
 
 from benchmark.errors import UserError
 from benchmark.planning.suite import Suite, load_suite
-from benchmark.running.cluster.fanout import Fanout
-from benchmark.running.cluster.ray_folder import place_for_ray
+from benchmark.running.engine import EngineOf
 from benchmark.running.preflight import preflight
-from benchmark.running.serial import Serial
-from benchmark.running.terms import Terms, on_the_suites_shares
+from benchmark.running.run_settings import RunSettings, with_the_suites_shares
 from benchmark.store.namesakes import refuse_namesake
 from benchmark.store.store import Record, Store
 from benchmark.tuning.result import ranked, result_path, rows, summary
 from benchmark.tuning.rounds import Rounds
 from benchmark.tuning.sampler import ask_and_tell
-from benchmark.tuning.search_plan import Tuning, Wish, own_settings, plan_tuning
+from benchmark.tuning.search import Tuning
+from benchmark.tuning.search_plan import Wish, own_settings, plan_tuning
 from pcvq2.trainer.whole_file import write_whole
 
 _LINE_SECONDS = 30.0
@@ -36,7 +35,7 @@ class TuneOptions:
     """What `bench tune` was asked for, and how it is to be run."""
 
     wish: Wish
-    local: bool = False
+    engine: EngineOf
     address: str | None = None
 
 
@@ -47,8 +46,8 @@ def tune_suite(path: Path, store: Store, console: Console, options: TuneOptions)
     first = tuning.trial(tuning.starts, tuning.seeds[0]).id
     place = result_path(store, tuning)
     refuse_namesake(place, suite.name, path, lambda known: known["trials"][0]["records"][0] == first)
-    terms = Terms(keep="records", address=options.address)  # nobody samples from these models
-    terms = on_the_suites_shares(terms, suite)
+    settings = RunSettings(keep="records", address=options.address)  # nobody samples from these models
+    settings = with_the_suites_shares(settings, suite)
     for line in _opening(suite, tuning):
         console.print(line, soft_wrap=True)
     with store.claim(f"tuning-{suite.name}-{place.stem}") as ours:
@@ -58,11 +57,10 @@ def tune_suite(path: Path, store: Store, console: Console, options: TuneOptions)
             )
         rounds = _replay(tuning, store)
         if rounds is None:
-            preflight(suite, [tuning.template], store.root, terms)
-            if not options.local:
-                place_for_ray()
+            preflight(suite, [tuning.template], store.root, settings)
+            starting = options.engine(store, settings)
             store.sweep()
-            with _engine(store, terms, local=options.local) as engine, Lines(tuning, console) as lines:
+            with starting as engine, Lines(tuning, console) as lines:
                 rounds = engine.search(tuning, lines)
     return _finish(tuning, rounds, store, console, path)
 
@@ -76,10 +74,6 @@ def _replay(tuning: Tuning, store: Store) -> Rounds | None:
             return None
         rounds.report(trial.id, record[tuning.score])
     return rounds
-
-
-def _engine(store: Store, terms: Terms, *, local: bool) -> Serial | Fanout:
-    return Serial(store, terms) if local else Fanout(store, terms)
 
 
 def _opening(suite: Suite, tuning: Tuning) -> list[str]:

@@ -12,17 +12,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from benchmark.data import Dataset
-from benchmark.data.names import TORCHVISION
 from benchmark.errors import UserError
 from benchmark.families.contract import stage_config
 from benchmark.metrics.names import OF_POOL, probe_steps
-from benchmark.planning.plan import plan_trials
-from benchmark.planning.suite import DatasetEntry, Suite
-from benchmark.planning.trial import Trial
 from benchmark.planning.work import (
     evaluated_images,
     likelihood_images,
@@ -32,7 +26,9 @@ from benchmark.planning.work import (
 )
 from pcvq2.trainer.whole_file import write_whole
 
-_RECIPE_SIZE, _RECIPE_HELDOUT = 256, 500  # where a suite does not say
+if TYPE_CHECKING:
+    from benchmark.planning.trial import Trial
+
 _POOL_IMAGES = 10_000  # whose features are taken once per data set, at the most (benchmark.metrics.score)
 _PROBES, _VIEWS = 2, 3  # trained per judge; views of a held-out image beside one per operation
 _KEPT_IMAGES = 160  # in a trial's artifacts, about
@@ -94,28 +90,6 @@ def kind_of(trial: Trial) -> str:
         scored.append(trial.family_code.key)
     text = json.dumps([model, scored], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def plan_for_cost(suite: Suite) -> tuple[list[Trial], list[str]]:
-    """Resolve a suite's trials, with stand-ins for images that are not here; name those data sets."""
-    absent: list[str] = []
-
-    def stand_in(suite: Suite, entry: DatasetEntry) -> Dataset:
-        absent.append(entry.name)
-        return _stand_in(suite, entry)
-
-    trials = plan_trials(suite, stand_in)
-    return list({trial.id: trial for trial in trials}.values()), absent
-
-
-def _stand_in(suite: Suite, entry: DatasetEntry) -> Dataset:
-    """Return a data set of the right shape that takes no memory."""
-    known = TORCHVISION[entry.source].shape if entry.source in TORCHVISION else (_RECIPE_SIZE, 3)
-    side, heldout = entry.size or known[0], entry.heldout or _RECIPE_HELDOUT
-    black = np.zeros(1, dtype=np.uint8)
-    shape = (side, side, entry.channels or known[1])
-    pool = np.broadcast_to(black, (max(suite.settings.budgets), *shape))
-    return Dataset(entry.name, pool, np.broadcast_to(black, (heldout, *shape)), f"absent-{entry.name}")
 
 
 def estimate_cost(trials: Sequence[Trial], probes: Mapping[str, Probe]) -> Cost:

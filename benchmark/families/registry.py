@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.families.contract import Family, broken_declaration
-from benchmark.families.marginals import Marginals
+from benchmark.families.marginals.family import Marginals
 from benchmark.families.pc_vq2 import PCVQ2Family
 from strategies.contract.plugin import Plugin
 from strategies.contract.registry import package_hash

@@ -14,6 +14,7 @@ from benchmark.metrics.intervals import Estimate
 from benchmark.metrics.points import blocks
 from benchmark.metrics.products import product
 
+KID_SUBSET = 1000  # images of each subset whose kernel distances are averaged
 SVD_UP_TO = 1024  # rows or columns
 ROWS = 4096  # images whose moments are summed at once
 

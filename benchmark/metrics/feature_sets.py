@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache, cached_property
 
-from benchmark.metrics.distances import Gaussian, fit_gaussian, frechet_estimate
+from benchmark.metrics.distances import KID_SUBSET, Gaussian, fit_gaussian, frechet_estimate
 from benchmark.metrics.features import Features, UncomputableScoreError, check_sets
 from benchmark.metrics.intervals import Estimate
 from benchmark.metrics.manifold import LEAST, Members, manifold_members
 from benchmark.metrics.memorisation import Nearness, measure_nearness
-
-KID_SUBSET = 1000
 
 
 class FeatureSets:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmark.metrics.distances import fit_gaussian, frechet_between, kernel_distance
-from benchmark.metrics.feature_sets import KID_SUBSET, FeatureSets
+from benchmark.metrics.distances import KID_SUBSET, fit_gaussian, frechet_between, kernel_distance
 from benchmark.metrics.features import Features, UncomputableScoreError, check_sets
 from benchmark.metrics.intervals import Scored
 from benchmark.pulse import pulse
+
+if TYPE_CHECKING:
+    from benchmark.metrics.feature_sets import FeatureSets
 
 FLOOR_DRAWS, FLOOR_IMAGES = 20, 10_000  # draws at the most, and images in all of them
 

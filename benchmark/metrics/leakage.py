@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import filelock
 import numpy as np
@@ -18,7 +19,9 @@ from benchmark.metrics.probe import Probe, steps_of, train_probe
 from benchmark.metrics.rounding import one_thread, plain_floats
 from benchmark.pulse import locked, pulse
 from pcvq2.trainer.tensor_file import RefusedFile, read_tensors, write_tensors
-from strategies import AugmentationSpace
+
+if TYPE_CHECKING:
+    from strategies import AugmentationSpace
 
 _RESAMPLES = 1000
 _DRAWS = 2  # augmented versions of each held-out image

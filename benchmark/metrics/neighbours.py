@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.metrics.features import Features
 from benchmark.metrics.points import Indices, Points, blocks, exact_block, exact_pairs, lower_bounds, rounded
+
+if TYPE_CHECKING:
+    from benchmark.metrics.features import Features
 
 SPARE = 4  # candidates kept beyond the highest rank asked for
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.metrics.features import Features
 from benchmark.metrics.products import product
 from benchmark.pulse import pulse
+
+if TYPE_CHECKING:
+    from benchmark.metrics.features import Features
 
 ROWS = 1024  # rows and columns of a block
 MANY = ROWS * ROWS // 16  # pairs of a block

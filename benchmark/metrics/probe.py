@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.metrics.names import FIRST_JUDGE, judge_version, probe_steps
-from strategies import OPERATIONS, AugmentationSpace
+from strategies.augmentation.catalogue import OPERATIONS
+
+if TYPE_CHECKING:
+    from strategies import AugmentationSpace
 
 LARGEST = 64  # px; larger images are reduced to this side first
 _STEPS, _BATCH, _RATE = 600, 64, 2e-3  # steps at the most

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from importlib import import_module
 
 from benchmark.metrics.catalogue import CATALOGUE
-from benchmark.metrics.distances import fit_gaussian, frechet_estimate, kernel_estimate
+from benchmark.metrics.distances import KID_SUBSET, fit_gaussian, frechet_estimate, kernel_estimate
 from benchmark.metrics.extrapolation import extrapolated_frechet
-from benchmark.metrics.feature_sets import KID_SUBSET, FeatureSets
+from benchmark.metrics.feature_sets import FeatureSets
 from benchmark.metrics.floor import real_floor
 from benchmark.metrics.intervals import Estimate, Scored, mean_scored, weighted_sum
 from benchmark.metrics.memorisation import authentic_share, copying_statistic, distance_ratio

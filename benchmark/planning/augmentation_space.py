@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import shown, unknown_name
-from benchmark.planning.suite import Suite
-from benchmark.planning.yaml_file import Location
-from strategies import OPERATIONS, AugmentationSpace
+from strategies.augmentation.catalogue import OPERATIONS
 from strategies.augmentation.named_spaces import NAMED_SPACES
-from strategies.augmentation.space import SETTINGS
+from strategies.augmentation.space import SETTINGS, AugmentationSpace
+
+if TYPE_CHECKING:
+    from benchmark.planning.suite import Suite
+    from benchmark.planning.yaml_file import Location
 
 
 def resolve_space(suite: Suite) -> AugmentationSpace:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmark.data import Dataset
 from benchmark.errors import shown, unknown_name
 from benchmark.families.contract import stage_names
-from benchmark.planning.suite import EntryModel, Suite, TrainingSettings
-from benchmark.planning.yaml_file import Location
 from pcvq2.trainer.settings import override
+
+if TYPE_CHECKING:
+    from benchmark.data import Dataset
+    from benchmark.planning.suite import EntryModel, Suite, TrainingSettings
+    from benchmark.planning.yaml_file import Location
 
 
 def model_config(suite: Suite, index: int, dataset: Dataset) -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmark.data import Dataset, DatasetSpec, load_dataset
+from benchmark.data.dataset import Dataset, DatasetSpec, load_dataset
 from benchmark.data.own_source import hash_of_source, own_full
 from benchmark.data.paths import full_path
 from benchmark.errors import MissingData, Problems, UserError
@@ -17,16 +17,18 @@ from benchmark.own import EXTRACTOR_POINTS, Own, find_own
 from benchmark.planning.augmentation_space import resolve_space
 from benchmark.planning.model_settings import model_config
 from benchmark.planning.strategy_choice import StrategyChoice, choose_strategy
-from benchmark.planning.suite import DatasetEntry, Suite
 from benchmark.planning.trial import Trial
-from strategies import AugmentationSpace
 from strategies.contract.answers import condition_size_of, said, validation_share_of
 from strategies.contract.plugin import split_name
+
+if TYPE_CHECKING:
+    from benchmark.planning.suite import DatasetEntry, Suite
+    from strategies import AugmentationSpace
 
 DEFAULT_VALIDATION_SHARE = 0.2  # where the selection needs validation images and the suite names no share
 
 
-StandIn = Callable[[Suite, DatasetEntry], Dataset]
+StandIn = Callable[["Suite", "DatasetEntry"], Dataset]
 
 
 def plan_trials(suite: Suite, stand_in: StandIn | None = None) -> list[Trial]:

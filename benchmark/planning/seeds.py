@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from benchmark.planning.trial import Trial
+from typing import TYPE_CHECKING
+
 from pcvq2.trainer.randomness import derive_seed
+
+if TYPE_CHECKING:
+    from benchmark.planning.trial import Trial
 
 
 def seed_for(trial: Trial, purpose: str, sampling: int = 0) -> int:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import unknown_name
 from benchmark.families.contract import stage_names
-from benchmark.planning.suite import StrategyEntry, Suite
-from benchmark.planning.yaml_file import Location
-from strategies import AugmentationSpace, Strategy
 from strategies.checks import StrategyError, check_schedule
 from strategies.contract.answers import plain, said
 from strategies.contract.parameters import default_of, place_of_class
 from strategies.contract.plugin import split_name
 from strategies.contract.registry import Code, code_of, parameters_of, registered
+
+if TYPE_CHECKING:
+    from benchmark.planning.suite import StrategyEntry, Suite
+    from benchmark.planning.yaml_file import Location
+    from strategies import AugmentationSpace, Strategy
 
 _NAMED = "parameters name a record: finite numbers, text, lists, mappings or null (say, for 'never')"
 
@@ -113,7 +115,7 @@ def _complete(
     known = parameters_of(strategy)
     for key in entry.parameters:
         if key not in known:
-            reserved = [f for f in StrategyEntry.model_fields if f != "name"]
+            reserved = [f for f in type(entry).model_fields if f != "name"]
             kind = f"parameter of strategy '{entry.name}'"
             raise suite.error((*location, key), *unknown_name(kind, key, [*known, *reserved]))
     found: dict[str, Any] = {}

@@ -25,7 +25,15 @@ from benchmark.metrics.names import METRICS
 from benchmark.naming import place_name, suite_name
 from benchmark.planning.family_choice import choose_family
 from benchmark.planning.suite_checks import check_suite
-from benchmark.planning.values import Name, Number, Source, Whole, allowed, as_whole, one_line
+from benchmark.planning.values import (
+    FiniteNumber,
+    Name,
+    Source,
+    Whole,
+    allowed,
+    as_one_line,
+    as_whole,
+)
 from benchmark.planning.yaml_file import Location, YamlFile, read_yaml
 from strategies.contract.plugin import shown_name
 
@@ -103,7 +111,7 @@ class TrainingSettings(_OfFamily):
     """Change how the stages are optimised, and which weights are kept."""
 
     selection: Literal["last", "best_validation"] | None = None
-    validation_share: Number | None = Field(default=None, gt=0, lt=1)
+    validation_share: FiniteNumber | None = Field(default=None, gt=0, lt=1)
 
 
 class TuningNote(_Part):
@@ -121,7 +129,7 @@ class StrategyEntry(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     name: Source
-    label: Annotated[str, Field(max_length=100), AfterValidator(one_line)] = ""
+    label: Annotated[str, Field(max_length=100), AfterValidator(as_one_line)] = ""
     stages: tuple[Name, ...] | None = Field(default=None, min_length=1)  # None: all of the family's
     model: EntryModel = EntryModel()
     training: TrainingSettings = TrainingSettings()
@@ -161,8 +169,8 @@ class Resources(_Part):
     """Share of the machine one trial takes, and how often it writes a checkpoint."""
 
     cpus: Whole = Field(default=1, ge=1)
-    gpus: Number = Field(default=0, ge=0)
-    checkpoint_seconds: Number = Field(default=60, ge=0)
+    gpus: FiniteNumber = Field(default=0, ge=0)
+    checkpoint_seconds: FiniteNumber = Field(default=60, ge=0)
 
 
 class SuiteSettings(_Part):

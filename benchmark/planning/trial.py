@@ -1,4 +1,4 @@
-"""One trial: what decides its outcome, and the hash of that."""
+"""A trial: one (dataset, budget, strategy, seed) with every setting resolved, and its id (no torch)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import hashlib
 import json
 import pickle
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmark.data import DatasetSpec
 from benchmark.families.contract import Family, ModelConfig, stage_names
 from benchmark.families.registry import PC_VQ2, FamilyCode
 from benchmark.metrics.names import FIRST_JUDGE, judge_version
+
+if TYPE_CHECKING:
+    from benchmark.data import DatasetSpec
+    from benchmark.planning.strategy_choice import StrategyChoice
+    from strategies import AugmentationSpace
 from benchmark.metrics.own_metric import OwnMetric
 from benchmark.own import Own
-from benchmark.planning.strategy_choice import StrategyChoice
-from strategies import AugmentationSpace
 
 SCHEMA_VERSION = 1
 

@@ -17,7 +17,7 @@ def as_whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def one_line(value: str) -> str:
+def as_one_line(value: str) -> str:
     """Refuse a name that would break a table or a line."""
     if not is_one_line(value):
         raise PydanticCustomError(
@@ -29,9 +29,9 @@ def one_line(value: str) -> str:
 
 
 Whole = Annotated[int, BeforeValidator(as_whole)]
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(one_line)]
-Source = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(one_line)]
+FiniteNumber = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(as_one_line)]
+Source = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(as_one_line)]
 
 
 def allowed(complaint: ErrorDetails) -> str:

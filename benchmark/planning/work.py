@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from benchmark.families.contract import stage_config
 from benchmark.metrics.names import probe_steps
-from benchmark.planning.trial import Trial
 
-Progress = Callable[[str, int, int], None]  # stage, steps done, steps in all
+if TYPE_CHECKING:
+    from benchmark.planning.trial import Trial
+    from pcvq2.trainer.session import Progress
 
 _STEP = 4.4e-10  # seconds per unit of Family.step_work
 # in steps of the last stage of the same trial: an image drawn, a likelihood taken

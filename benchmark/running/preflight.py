@@ -6,13 +6,16 @@ import shutil
 import socket
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmark.cores import usable_cores
 from benchmark.errors import Problems, UserError
-from benchmark.planning.suite import Suite
 from benchmark.planning.trial import Trial
-from benchmark.running.terms import Terms
+from benchmark.running.run_settings import RunSettings
 from benchmark.store.writable import refuse_unwritable
+
+if TYPE_CHECKING:
+    from benchmark.planning.suite import Suite
 
 _LEAST_FREE_BYTES, _BYTES_PER_TRIAL = (
     100 * 2**20,
@@ -23,7 +26,7 @@ _CHECKPOINT_WEIGHTS = (
 )
 
 
-def preflight(suite: Suite, trials: Sequence[Trial], runs: Path, terms: Terms) -> None:
+def preflight(suite: Suite, trials: Sequence[Trial], runs: Path, settings: RunSettings) -> None:
     """Check extractors, folders, disk, shares of the machine, views and models. Raises UserError."""
     problems = Problems()
     for trial in {(t.dataset, t.model.channels): t for t in trials}.values():
@@ -32,7 +35,7 @@ def preflight(suite: Suite, trials: Sequence[Trial], runs: Path, terms: Terms) -
         with problems.noting():
             _check_metrics(suite, trial)
     with problems.noting():
-        _check_shares(suite, terms)
+        _check_shares(suite, settings)
     for trial in {(t.strategy.label, t.model.channels): t for t in trials}.values():
         with problems.noting():
             _check_views(suite, trial)
@@ -43,7 +46,7 @@ def preflight(suite: Suite, trials: Sequence[Trial], runs: Path, terms: Terms) -
     with problems.noting():
         refuse_unwritable(runs)
     with problems.noting():
-        _check_disk(runs, [weights.get(trial.model, 0) for trial in trials], terms)
+        _check_disk(runs, [weights.get(trial.model, 0) for trial in trials], settings)
     problems.stop_if_any()
 
 
@@ -103,13 +106,13 @@ def _check_metrics(suite: Suite, trial: Trial) -> None:
         raise suite.error(("evaluation", "metrics"), error.message, error.hint) from error
 
 
-def _check_disk(runs: Path, weights: Sequence[int], terms: Terms) -> None:
+def _check_disk(runs: Path, weights: Sequence[int], settings: RunSettings) -> None:
     """Refuse a disk too full for what the trials leave behind, and for checkpoints while they run."""
     folder = runs
     while not folder.exists():
         folder = folder.parent
-    kept = {"records": 0, "models": 1, "all": 1 + _CHECKPOINT_WEIGHTS}[terms.keep]
-    at_once = terms.max_concurrent or max(1, usable_cores() // terms.cpus)
+    kept = {"records": 0, "models": 1, "all": 1 + _CHECKPOINT_WEIGHTS}[settings.keep]
+    at_once = settings.max_concurrent or max(1, usable_cores() // settings.cpus)
     running = _CHECKPOINT_WEIGHTS * sum(sorted(weights)[-at_once:])
     need = _LEAST_FREE_BYTES + len(weights) * _BYTES_PER_TRIAL + kept * sum(weights) + running
     free = shutil.disk_usage(folder).free
@@ -121,30 +124,30 @@ def _check_disk(runs: Path, weights: Sequence[int], terms: Terms) -> None:
         )
 
 
-def _check_shares(suite: Suite, terms: Terms) -> None:
+def _check_shares(suite: Suite, settings: RunSettings) -> None:
     """Refuse shares this machine does not have, and an address where no cluster can be."""
-    if terms.address:
-        _check_address(terms.address)
+    if settings.address:
+        _check_address(settings.address)
         return
     cores = usable_cores()
-    if terms.cpus > cores:
+    if settings.cpus > cores:
         raise suite.error(
             ("resources", "cpus"),
-            f"a trial takes {terms.cpus} CPUs",
+            f"a trial takes {settings.cpus} CPUs",
             f"this process may use {cores} (the machine's cores, its affinity and its group's quota)",
         )
-    if not terms.gpus:
+    if not settings.gpus:
         return
     import torch
 
     found = torch.cuda.device_count()
-    if terms.gpus > found:
+    if settings.gpus > found:
         raise suite.error(
-            ("resources", "gpus"), f"a trial takes {terms.gpus:g} GPUs", f"PyTorch finds {found} here"
+            ("resources", "gpus"), f"a trial takes {settings.gpus:g} GPUs", f"PyTorch finds {found} here"
         )
-    if terms.gpus > 1 and terms.gpus != int(terms.gpus):
+    if settings.gpus > 1 and settings.gpus != int(settings.gpus):
         raise suite.error(
-            ("resources", "gpus"), f"a trial takes {terms.gpus:g} GPUs", "a share of one, or whole ones"
+            ("resources", "gpus"), f"a trial takes {settings.gpus:g} GPUs", "a share of one, or whole ones"
         )
 
 

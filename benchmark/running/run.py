@@ -5,47 +5,36 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from rich.console import Console
 
-from benchmark.cost.estimate import plan_for_cost
-from benchmark.cost.known_cost import known_cost
-from benchmark.data import load_dataset
-from benchmark.planning.only import only
 from benchmark.planning.plan import plan_trials
-from benchmark.planning.suite import StrategyEntry, Suite, load_suite
+from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
-from benchmark.running.cluster.ray_folder import place_for_ray
 from benchmark.running.display import Display
+from benchmark.running.dry_run import chosen_trials, print_notes, print_plan
+from benchmark.running.engine import Engine, EngineOf
+from benchmark.running.manifest import manifest_of
 from benchmark.running.preflight import preflight
-from benchmark.running.progress import Run, Watcher
+from benchmark.running.progress import Run
+from benchmark.running.run_settings import RunSettings, with_the_suites_shares
 from benchmark.running.tensorboard import write_curves
-from benchmark.running.terms import Terms, on_the_suites_shares
-from benchmark.running.trial_states import counts, standings
 from benchmark.store.store import Record, Store
-from benchmark.tasks.registry import task_of
 
 _WAIT_SECONDS = 1.0  # between looks at trials that another run is at
 
 
 @dataclass(frozen=True)
 class Options:
-    """What `bench run` was asked for: which trials, on which engine, on what terms."""
+    """What `bench run` was asked for: which trials, on which engine, run how."""
 
-    terms: Terms  # its shares are the suite's
-    local: bool = False
+    settings: RunSettings  # its shares are the suite's
+    engine: EngineOf
     only: tuple[str, ...] = ()
     dry_run: bool = False
     tensorboard: bool = False
-
-
-class Engine(Protocol):
-    """Run trials, and return those that another run is at (Serial, Fanout)."""
-
-    def run(self, trials: Sequence[Trial], watcher: Watcher, at_once: int | None = None) -> list[Trial]: ...
 
 
 def run_suite(path: Path, store: Store, console: Console, options: Options) -> list[Record]:
@@ -55,45 +44,56 @@ def run_suite(path: Path, store: Store, console: Console, options: Options) -> l
     """
     suite = load_suite(path)
     if options.dry_run:
-        _print_plan(suite, store, console, options)
+        print_plan(suite, store, console, options.only)
         return []
     planned = plan_trials(suite)
-    trials = _chosen(planned, options)
-    terms = on_the_suites_shares(options.terms, suite)
-    store.refuse_namesake(_manifest(suite, path, planned))
+    trials = chosen_trials(planned, options.only)
+    manifest = manifest_of(suite, path, planned)
+    options = replace(options, settings=with_the_suites_shares(options.settings, suite))
+    store.refuse_namesake(manifest)
     done = {trial.id for trial in trials if store.is_done(trial.id)}
     todo = [trial for trial in trials if trial.id not in done]
     if todo:
-        preflight(suite, todo, store.root, terms)
-        if not options.local:
-            place_for_ray()
-        _print_notes(planned, console)
+        preflight(suite, todo, store.root, options.settings)
+        engine = options.engine(store, options.settings)
+        print_notes(planned, console)
         store.sweep()
-    if terms.keep != "all":
+    if options.settings.keep != "all":
         for trial_id in done & store.with_checkpoints():
             store.drop_checkpoint(trial_id)  # left by a kill between its record and its end
-    store.write_manifest(_manifest(suite, path, planned))
+    store.write_manifest(manifest)
     console.print(f"{suite.name}: {len(trials)} trials, {len(done)} done before, {len(todo)} to run")
-    failed = _run(todo, store, console, terms, local=options.local) if todo else []
-    if terms.keep == "records" and not failed:
+    failed = _run(todo, options, engine, store, console) if todo else []
+    if options.settings.keep == "records" and not failed:
         store.drop_shared_codes()
     if options.tensorboard:
-        found = ((trial, store.load(trial.id)) for trial in trials)
-        named = (
-            record | {"dataset": trial.dataset.name, "strategy": trial.strategy.label}
-            for trial, record in found
-            if record
-        )
-        folder = write_curves(suite.name, named, store)
-        console.print(f"curves: tensorboard --logdir {folder}", soft_wrap=True)
+        _write_curves(suite.name, trials, store, console)
     return failed
 
 
-def _run(todo: Sequence[Trial], store: Store, console: Console, terms: Terms, *, local: bool) -> list[Record]:
+def _write_curves(suite: str, trials: Sequence[Trial], store: Store, console: Console) -> None:
+    """Write the learning curves of trials that have a record, under the names this suite gives them."""
+    found = ((trial, store.load(trial.id)) for trial in trials)
+    named = (
+        record | {"dataset": trial.dataset.name, "strategy": trial.strategy.label}
+        for trial, record in found
+        if record
+    )
+    folder = write_curves(suite, named, store)
+    console.print(f"curves: tensorboard --logdir {folder}", soft_wrap=True)
+
+
+def _run(
+    todo: Sequence[Trial],
+    options: Options,
+    starting: AbstractContextManager[Engine],
+    store: Store,
+    console: Console,
+) -> list[Record]:
     state = Run(todo)
-    with _engine(store, terms, local=local) as engine, Display(state, console) as display:
+    with starting as engine, Display(state, console) as display:
         taken = engine.run(todo, display)
-        if not (terms.fail_fast and state.failed):
+        if not (options.settings.fail_fast and state.failed):
             _run_alone(engine, todo, state, display)
             _take_over(engine, taken, store, display)
     console.print(state.line(), soft_wrap=True)
@@ -104,16 +104,6 @@ def _run(todo: Sequence[Trial], store: Store, console: Console, terms: Terms, *,
             soft_wrap=True,
         )
     return state.failed
-
-
-def _engine(store: Store, terms: Terms, *, local: bool) -> AbstractContextManager[Engine]:
-    if local:
-        from benchmark.running.serial import Serial
-
-        return Serial(store, terms)
-    from benchmark.running.cluster.fanout import Fanout
-
-    return Fanout(store, terms)
 
 
 def _run_alone(engine: Engine, todo: Sequence[Trial], state: Run, display: Display) -> None:
@@ -140,85 +130,3 @@ def _take_over(engine: Engine, taken: Sequence[Trial], store: Store, display: Di
             left += engine.run(free, display)
         else:
             time.sleep(_WAIT_SECONDS)
-
-
-def _chosen(planned: Sequence[Trial], options: Options) -> list[Trial]:
-    """Return the trials of --only, each once."""
-    chosen = {trial.id for trial in only(planned, options.only)}
-    return [t for t in {trial.id: trial for trial in planned}.values() if t.id in chosen]
-
-
-def _print_plan(suite: Suite, store: Store, console: Console, options: Options) -> None:
-    """Print what is done, why the rest is not, and what the rest costs; images that are not here may lack."""
-    planned, absent = plan_for_cost(suite)
-    store.refuse_namesake(_manifest(suite, suite.file.path, planned))
-    trials = _chosen(planned, options)
-    found = standings(trials, store)
-    console.print(f"{suite.name}: {len(trials)} trials: {counts(found)}")
-    _print_notes(planned, console, absent)
-    width = max((len(s.trial.title) for s in found), default=0)
-    for standing in found:
-        if standing.state != "done":
-            line = f"{standing.state:<12}{standing.trial.title:<{width}}  {standing.why}".rstrip()
-            console.print(line, soft_wrap=True)
-    left = [standing.trial for standing in found if standing.state != "done"]
-    for line in known_cost(suite, store.root, left, absent):
-        console.print(line, soft_wrap=True)
-
-
-def _manifest(suite: Suite, path: Path, planned: Sequence[Trial]) -> dict[str, object]:
-    """Return what a report starts from: the suite's trials under the names this suite gives them."""
-    settings, task = suite.settings, task_of(suite.family)
-    return {
-        "suite": suite.name,
-        "source": str(path),
-        "file": str(path.resolve()),
-        "title": settings.title,
-        "baseline": settings.baseline,
-        "task": task.name,
-        "family": suite.family_code.name,
-        "headline": task.headline.to_dict(),
-        "command": f"bench run {path}",
-        "augmentation_space": _space(planned),
-        "strategies": {entry.shown: _how_chosen(entry) for entry in settings.strategies},
-        "trials": [
-            {
-                "id": trial.id,
-                "dataset": trial.dataset.name,
-                "budget": trial.budget,
-                "strategy": trial.strategy.label,
-                "seed": trial.seed,
-                **({"initialisation": trial.initialisation} if trial.initialisation else {}),
-            }
-            for trial in planned
-        ],
-    }
-
-
-def _space(planned: Sequence[Trial]) -> dict[str, object]:
-    """Return the suite's space as it is written: ranges and settings in one mapping."""
-    about = planned[0].space.resolved()
-    return {**about.pop("ranges"), **about}
-
-
-def _how_chosen(entry: StrategyEntry) -> dict[str, object]:
-    """Return how a strategy's parameters came about: which ones the suite sets, and how they were tuned."""
-    note = entry.tuning
-    return {"set": sorted(entry.parameters), "tuning": note and note.model_dump(mode="json")}
-
-
-def _skipped(planned: Sequence[Trial]) -> list[str]:
-    """Say which operations the images of a dataset cannot have."""
-    skipped = {t.dataset.name: t.space.skipped(t.model.channels) for t in planned}
-    return [f"{name}: grey images, so {', '.join(s)} skipped" for name, s in skipped.items() if s]
-
-
-def _print_notes(planned: Sequence[Trial], console: Console, absent: Sequence[str] | None = None) -> None:
-    """Say what was changed or passed over in reading the images; `absent` for a plan that downloads none."""
-    for note in _skipped(planned):
-        console.print(note, soft_wrap=True)
-    for spec in dict.fromkeys(trial.dataset for trial in planned):
-        if absent is None or spec.name not in absent:
-            dataset = load_dataset(spec) if absent is None else load_dataset(spec, download=False)
-            for note in dataset.notes:
-                console.print(f"{spec.name}: {note}", soft_wrap=True)

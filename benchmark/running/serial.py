@@ -6,20 +6,20 @@ import contextlib
 from collections.abc import Sequence
 
 from benchmark.planning.trial import Trial
-from benchmark.running.one_trial import work_on
+from benchmark.running.engine import WorkOn
 from benchmark.running.progress import Watcher
-from benchmark.running.terms import Terms
+from benchmark.running.run_settings import RunSettings
 from benchmark.store.store import Record, Store
 from benchmark.tuning.rounds import Rounds
 from benchmark.tuning.sampler import ask_and_tell
-from benchmark.tuning.search_plan import Tuning
+from benchmark.tuning.search import Tuning
 
 
 class Serial(contextlib.AbstractContextManager["Serial"]):
     """The engine without Ray; same records as benchmark.running.cluster.fanout.Fanout."""
 
-    def __init__(self, store: Store, terms: Terms) -> None:
-        self.store, self.terms = store, terms
+    def __init__(self, store: Store, settings: RunSettings, work_on: WorkOn) -> None:
+        self.store, self.settings, self.work_on = store, settings, work_on
 
     def __exit__(self, *error: object) -> None:
         """Have nothing to put away."""
@@ -33,7 +33,7 @@ class Serial(contextlib.AbstractContextManager["Serial"]):
                 taken.append(trial)
                 continue
             watcher.end(record)
-            if record["status"] != "done" and self.terms.fail_fast:
+            if record["status"] != "done" and self.settings.fail_fast:
                 break
         return taken
 
@@ -51,4 +51,4 @@ class Serial(contextlib.AbstractContextManager["Serial"]):
         def progress(stage: str, step: int, steps: int) -> None:
             watcher.step(trial.id, stage, step, steps)
 
-        return work_on(trial, self.store, self.terms, progress=progress)
+        return self.work_on(trial, self.store, self.settings, self.settings.attempt(progress))

@@ -14,11 +14,11 @@ from pcvq2.trainer.differences import differences
 
 State = Literal["done", "running", "failed", "interrupted", "changed", "never run"]
 _SHOWN = 3  # changed fields that are named
-Name = tuple[object, ...]  # dataset, budget, strategy, seed, initialisation
+TrialName = tuple[object, ...]  # dataset, budget, strategy, seed, initialisation
 
 
 @dataclass(frozen=True)
-class Standing:
+class TrialState:
     """Say where one trial stands; `why` is empty for one that is done."""
 
     trial: Trial
@@ -26,46 +26,46 @@ class Standing:
     why: str = ""
 
 
-def standings(trials: Sequence[Trial], store: Store) -> list[Standing]:
+def states_of(trials: Sequence[Trial], store: Store) -> list[TrialState]:
     """Say of each trial where it stands."""
     planned = {trial.id for trial in trials}
     known = {trial.id: store.load(trial.id) for trial in trials}
     missing = [trial for trial in trials if not _is_done(known[trial.id])]
     older = _older(store, {_name_of(trial) for trial in missing}, planned)
     return [
-        Standing(trial, "done")
+        TrialState(trial, "done")
         if _is_done(known[trial.id])
         else _unfinished(trial, known[trial.id], store, older.get(_name_of(trial), []))
         for trial in trials
     ]
 
 
-def counts(found: Sequence[Standing]) -> str:
+def counts(found: Sequence[TrialState]) -> str:
     """Write how many trials stand where, e.g. "2 done, 1 failed"."""
-    tally = Counter(standing.state for standing in found)
+    tally = Counter(one.state for one in found)
     order: tuple[State, ...] = ("done", "running", "failed", "interrupted", "changed", "never run")
     return ", ".join(f"{tally[state]} {state}" for state in order if tally[state] or state == "done")
 
 
-def _unfinished(trial: Trial, record: Record | None, store: Store, older: list[Record]) -> Standing:
+def _unfinished(trial: Trial, record: Record | None, store: Store, older: list[Record]) -> TrialState:
     checkpoint = _checkpoint(store, trial)
     if store.is_claimed(trial.id):
-        return Standing(trial, "running", "another `bench run` is at it")
+        return TrialState(trial, "running", "another `bench run` is at it")
     if record is not None:
         goes_on = f"; goes on from {checkpoint}" if checkpoint else ""
-        return Standing(trial, "failed", f"{_first_line(record.get('reason', ''))}{goes_on}")
+        return TrialState(trial, "failed", f"{_first_line(record.get('reason', ''))}{goes_on}")
     if checkpoint:
-        return Standing(trial, "interrupted", f"goes on from {checkpoint}")
+        return TrialState(trial, "interrupted", f"goes on from {checkpoint}")
     if store.record_path(trial.id).exists():
-        return Standing(trial, "failed", "its record is damaged: it will be made again")
+        return TrialState(trial, "failed", "its record is damaged: it will be made again")
     if older:
-        return Standing(trial, "changed", _change(trial, older))
-    return Standing(trial, "never run")
+        return TrialState(trial, "changed", _change(trial, older))
+    return TrialState(trial, "never run")
 
 
-def _older(store: Store, names: set[Name], planned: set[str]) -> dict[Name, list[Record]]:
+def _older(store: Store, names: set[TrialName], planned: set[str]) -> dict[TrialName, list[Record]]:
     """Return records of trials that had these names before something about them was changed."""
-    found: dict[Name, list[Record]] = {}
+    found: dict[TrialName, list[Record]] = {}
     if names and any(store.record_path("").parent.glob("*.json")):
         for record in store.records():
             named = (record.get(key) for key in ("dataset", "budget", "strategy", "seed"))
@@ -113,7 +113,7 @@ def _step_of(head: bytes) -> int | None:
         return None
 
 
-def _name_of(trial: Trial) -> Name:
+def _name_of(trial: Trial) -> TrialName:
     return (trial.dataset.name, trial.budget, trial.strategy.label, trial.seed, trial.initialisation)
 
 

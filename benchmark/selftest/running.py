@@ -10,9 +10,10 @@ from rich.text import Text
 
 from benchmark.metrics.extractor_base import Extractor
 from benchmark.metrics.extractors import EXTRACTORS, load_extractor
-from benchmark.selftest.cases import Check, check_without_extractor, judge_extractor
+from benchmark.selftest.cases import check_without_extractor, judge_extractor
+from benchmark.selftest.check import Check
 from benchmark.selftest.planting import Planted, plant
-from benchmark.selftest.table import csv_text, markdown_text
+from benchmark.selftest.table import csv_of_checks, markdown_text
 from pcvq2.trainer.whole_file import write_whole
 
 DEFAULT = ("random",)
@@ -46,7 +47,7 @@ def run_selftest(
     console.print(f"{len(checks) - failed} of {len(checks)} passed, {failed} failed")
     if output is not None:
         write_whole(output / "README.md", markdown_text(checks, notes).encode())
-        write_whole(output / "table.csv", csv_text(checks).encode())
+        write_whole(output / "table.csv", csv_of_checks(checks).encode())
         console.print(f"table: {output / 'README.md'}", soft_wrap=True)
     return failed == 0
 

@@ -8,11 +8,11 @@ import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from benchmark.selftest.cases import Check
+from benchmark.selftest.check import Check
 from benchmark.store.environment import git_commit, processor, versions
 
 
-def csv_text(checks: Sequence[Check]) -> str:
+def csv_of_checks(checks: Sequence[Check]) -> str:
     """Return one line per check."""
     stream = io.StringIO()
     names = [field.name for field in dataclasses.fields(Check)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +20,7 @@ from benchmark.planning.trial import Trial
 from benchmark.planning.work import Steps, scoring_parts
 from benchmark.pulse import heard_by
 from benchmark.store.store import Record, Store
+from benchmark.trial.attempt import Attempt
 from benchmark.trial.extractor_of import extractor_of
 from benchmark.trial.model_keys import (
     UNREPRESENTED,
@@ -32,42 +32,29 @@ from benchmark.trial.model_keys import (
     training_keys,
 )
 from benchmark.trial.record import heading
-from benchmark.trial.repeats import Sampler, repeated_keys
-from benchmark.trial.sample_keys import leakage_keys, prepare_probes, sample_keys
+from benchmark.trial.repeats import repeated_keys
+from benchmark.trial.sample_keys import Sampler, leakage_keys, prepare_probes, sample_keys
 from benchmark.trial.views import Views
 from pcvq2.trainer.session import Feed, Progress, Session
 from strategies.contract.answers import validation_share_of
 
 
-def run_trial(
-    trial: Trial,
-    store: Store,
-    *,
-    device: str,
-    threads: int,
-    progress: Progress,
-    checkpoint_seconds: float = 60.0,
-    stop: Callable[[], bool] | None = None,
-    dataset: Dataset | None = None,
-) -> tuple[Record, dict[str, bytes]]:
-    """Train, sample and score one model. Returns its record and its artifacts by file name.
-
-    `stop` is asked between steps, see pcvq2.trainer.session.Session; `dataset` is read from where it lies
-    unless given.
-    """
+def run_trial(trial: Trial, store: Store, attempt: Attempt) -> tuple[Record, dict[str, bytes]]:
+    """Train, sample and score one model. Returns its record and its artifacts by file name."""
+    device, threads, progress = attempt.device, attempt.threads, attempt.progress
     torch.set_num_threads(threads)
     start = time.perf_counter()
-    images = _images(trial, dataset, device)
+    images = _images(trial, attempt.dataset, device)
     prepare_probes(trial, images.heldout, store, progress)
     model = trial.family.build(trial.model, seed=seed_for(trial, "model"), device=device)
     views = Views(trial, seed_for(trial, "views"))
     session = Session(
         checkpoints=store.checkpoint_path(trial.id),
-        every_seconds=checkpoint_seconds,
+        every_seconds=attempt.checkpoint_seconds,
         owner=trial.id,
         shared=store.shared_codes,
         progress=progress,
-        stop=stop,
+        stop=attempt.stop,
     )
     feed, splits = _feed(trial, views), {"validation": images.validation, "heldout": images.heldout}
     log = model.fit(images.train, feed, session, **splits)

@@ -1,48 +1,17 @@
-"""Draw further sets of samples from a trained model and score each: how much of a score is sampling noise?"""
+"""Score further sets of samples of a trained model: how much of a score is sampling noise?"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+from benchmark.metrics.score import COUNTS
 
-from benchmark.families.contract import Model
-from benchmark.metrics.extractor_base import Extractor
-from benchmark.metrics.score import COUNTS, ImageSets
-from benchmark.planning.seeds import seed_for
-from benchmark.planning.trial import Trial
-from benchmark.planning.work import Steps
-from benchmark.store.store import Record, Store
-from benchmark.trial.sample_keys import feature_scores, leakage_keys
-
-
-@dataclass(frozen=True)
-class Sampler:
-    """Draw and score the n-th set of samples of a trained model, as the first was drawn and scored."""
-
-    trial: Trial
-    model: Model
-    extractor: Extractor
-    sets: ImageSets  # what the first set was compared with
-    heldout: Tensor
-    store: Store
-
-    def scores(self, sampling: int, steps: Steps) -> Record:
-        """Return the sample scores of a set; all strategies share the noise of a `sampling`."""
-        trial = self.trial
-        with steps.part(f"sampling {sampling}"):
-            samples = self.model.sample(
-                trial.samples,
-                seed=seed_for(trial, "sampling", sampling),
-                progress=lambda done, count: steps.report(),
-            )
-        drawn = replace(self.sets, generated=samples.permute(0, 2, 3, 1).cpu().numpy())
-        found: Record = dict(
-            feature_scores(trial, self.extractor, drawn, self.store, steps, sampling=sampling)
-        )
-        return found | leakage_keys(trial, self.heldout, samples, self.store, steps, sampling=sampling)
+if TYPE_CHECKING:
+    from benchmark.planning.work import Steps
+    from benchmark.store.store import Record
+    from benchmark.trial.sample_keys import Sampler
 
 
 def repeated_keys(sampler: Sampler, first: Record, steps: Steps) -> Record:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
@@ -16,10 +18,14 @@ from benchmark.metrics.names import COUNTS, NOT_OF_SAMPLES, SETS_OF
 from benchmark.metrics.own_metric import own_scores
 from benchmark.metrics.score import ImageSets, ScoreValue, metric_sets, score_samples, suffixed
 from benchmark.planning.seeds import seed_for
-from benchmark.planning.trial import Trial
-from benchmark.planning.work import Progress, Steps, probes_group
+from benchmark.planning.work import Steps, probes_group
 from benchmark.store.store import Record, Store
 from pcvq2.trainer.randomness import derive_seed
+
+if TYPE_CHECKING:
+    from benchmark.families.contract import Model
+    from benchmark.planning.trial import Trial
+    from pcvq2.trainer.session import Progress
 
 SHOWN = 32  # images of each kind kept for the report's grids
 
@@ -114,6 +120,33 @@ def leakage_keys(
             waiting=lambda: steps.aside("waiting for probes")(0, 1),
         )
         return leakage_scores(judge, samples, seed=seed_for(trial, "leakage", sampling) % 2**31)
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draw and score the n-th set of samples of a trained model, as the first was drawn and scored."""
+
+    trial: Trial
+    model: Model
+    extractor: Extractor
+    sets: ImageSets  # what the first set was compared with
+    heldout: Tensor
+    store: Store
+
+    def scores(self, sampling: int, steps: Steps) -> Record:
+        """Return the sample scores of a set; all strategies share the noise of a `sampling`."""
+        trial = self.trial
+        with steps.part(f"sampling {sampling}"):
+            samples = self.model.sample(
+                trial.samples,
+                seed=seed_for(trial, "sampling", sampling),
+                progress=lambda done, count: steps.report(),
+            )
+        drawn = replace(self.sets, generated=samples.permute(0, 2, 3, 1).cpu().numpy())
+        found: Record = dict(
+            feature_scores(trial, self.extractor, drawn, self.store, steps, sampling=sampling)
+        )
+        return found | leakage_keys(trial, self.heldout, samples, self.store, steps, sampling=sampling)
 
 
 def _probing(trial: Trial) -> int:

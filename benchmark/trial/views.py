@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.planning.trial import Trial
 from pcvq2.trainer.randomness import derive_seed
-from strategies import Likelihoods, StepContext
 from strategies.contract.answers import StrategyError, condition_size_of, state_of, strengths_of
+from strategies.contract.base import Likelihoods, StepContext
 from strategies.contract.view_rules import broken_rule
+
+if TYPE_CHECKING:
+    from benchmark.planning.trial import Trial
 
 POINTS = 5  # of a stage, from its first step to its last, at which views are kept for people to look at
 SHOWN = 3  # views kept at each, the first of the batch

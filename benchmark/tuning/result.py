@@ -19,7 +19,7 @@ from benchmark.store.environment import git_commit, processor, versions
 from benchmark.store.store import Store
 from benchmark.tuning.rounds import Candidate, Rounds
 from benchmark.tuning.sampler import describe
-from benchmark.tuning.search_plan import Tuning
+from benchmark.tuning.search import Tuning
 
 _LEVEL = 0.95
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from benchmark.planning.trial import Trial
-from benchmark.tuning.search_plan import Tuning, Values
+if TYPE_CHECKING:
+    from benchmark.planning.trial import Trial
+    from benchmark.tuning.search import Setting, Tuning
 
-Ask = Callable[[int], Values]
+Ask = Callable[[int], "Setting"]
 Tell = Callable[[int, float | None], None]  # None: it has no score
 
 
@@ -18,7 +20,7 @@ class Candidate:
     """One setting that is tried, with one trial per tuning seed; number 0 is the strategy's defaults."""
 
     number: int
-    values: Values
+    values: Setting
     trials: tuple[Trial, ...]
 
 
@@ -26,7 +28,7 @@ class Rounds:
     """Keep the books of a search, whoever runs its trials.
 
     A round of `at_once` settings is asked for together and told together, in order. What is asked for next
-    depends on scores alone, not on which trial came home first: a search that is run again asks the same.
+    depends on scores alone, not on which trial ended first: a search that is run again asks the same.
     """
 
     def __init__(self, tuning: Tuning, ask: Ask, tell: Tell) -> None:
@@ -42,7 +44,7 @@ class Rounds:
         return len(self.candidates) == self._tuning.trials and not self._round
 
     def next(self) -> Trial | None:
-        """Return a trial to run; None where there is none left, or none until the round is home."""
+        """Return a trial to run; None where there is none left, or none until the round has ended."""
         while not self._waiting and not self._round and not self.finished:
             self._open()
         return self._waiting.popleft() if self._waiting else None
@@ -50,7 +52,7 @@ class Rounds:
     def report(self, trial_id: str, score: float | None) -> None:
         """Note the score of a trial; None where it failed."""
         self.scores[trial_id] = score
-        self._close_if_home()
+        self._close_if_ended()
 
     def candidate_of(self, trial_id: str) -> Candidate:
         """Return the setting that a trial tries."""
@@ -73,9 +75,9 @@ class Rounds:
             self._waiting += [trial for trial in trials if trial.id not in known]
             self.candidates.append(candidate)
             self._round.append(candidate)
-        self._close_if_home()
+        self._close_if_ended()
 
-    def _close_if_home(self) -> None:
+    def _close_if_ended(self) -> None:
         if all(trial.id in self.scores for candidate in self._round for trial in candidate.trials):
             for candidate in self._round:
                 self._tell(candidate.number, self.score_of(candidate))

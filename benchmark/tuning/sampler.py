@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmark.tuning.rounds import Ask, Tell
-from benchmark.tuning.search_plan import Tuning, Values
-from strategies import Uniform
-from strategies.contract.tunable import Tunable
+from strategies.contract.tunable import Uniform
+
+if TYPE_CHECKING:
+    from benchmark.tuning.rounds import Ask, Tell
+    from benchmark.tuning.search import Setting, Tuning
+    from strategies.contract.tunable import Tunable
 
 
 def random_trials(trials: int) -> int:
@@ -63,9 +65,9 @@ def ask_and_tell(tuning: Tuning) -> tuple[Ask, Tell]:
     asked: dict[int, Any] = {}
     space = distributions(tuning.tunable)
 
-    def ask(number: int) -> Values:
+    def ask(number: int) -> Setting:
         asked[number] = study.ask(space)
-        values: Values = asked[number].params
+        values: Setting = asked[number].params
         return values
 
     def tell(number: int, score: float | None) -> None:

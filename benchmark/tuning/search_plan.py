@@ -9,31 +9,24 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from benchmark.errors import UserError, unknown_name
-from benchmark.families.contract import Family
 from benchmark.planning.plan import DEFAULT_VALIDATION_SHARE, plan_trials
 from benchmark.planning.strategy_choice import found_code
 from benchmark.planning.suite import Evaluation, Repeats, StrategyEntry, Suite
 from benchmark.planning.trial import Trial
-from benchmark.tasks.registry import task_of
-from pcvq2.trainer.randomness import derive_seed
-from pcvq2.trainer.settings import override
+from benchmark.tuning.search import Tuning, dropout_name
 from strategies import Uniform
 from strategies.checks import StrategyError, check_tunable
-from strategies.contract.answers import plain
 from strategies.contract.declared import start_values, tunable_of
 from strategies.contract.tunable import Tunable, Value
 
 _FIRST_SEED = 1000  # suites count their own from 0
 _FEWEST_TRIALS = 2  # the first is the defaults
-_DROPOUT = "dropout"  # of a part of the model: what the rival that does not augment turns
 # two samples, no metrics: a record is an ordinary one, but nothing of it is scored on held-out features
 _EVALUATION = Evaluation(samples=2, extractor="pixels", metrics=())
-Values = Mapping[str, Value]
 
 
 @dataclass(frozen=True)
@@ -46,82 +39,6 @@ class Wish:
     budget: int | None = None
     dataset: str | None = None
     at_once: int = 1
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """A search with everything resolved.
-
-    entry: the suite's own, without what is tuned. template: the trial at the starts, with the first seed.
-    at_once: how many settings are tried before the sampler hears of any of them.
-    """
-
-    suite: str
-    entry: dict[str, Any]
-    template: Trial
-    tunable: Tunable
-    starts: dict[str, Value]
-    seeds: tuple[int, ...]
-    trials: int
-    at_once: int
-
-    @property
-    def label(self) -> str:
-        """Return the strategy's name in the suite."""
-        return self.template.strategy.label
-
-    @property
-    def score(self) -> str:
-        """Return the key of a record that the search looks at, and nothing else."""
-        return task_of(self.template.family).validation_score
-
-    @property
-    def unit(self) -> str:
-        """Return the unit of that score."""
-        return task_of(self.template.family).headline.unit
-
-    @property
-    def sampler_seed(self) -> int:
-        """Return the seed of the sampler's draws."""
-        named = (self.template.fingerprint, self.template.budget, self.label, "tuning")
-        return derive_seed(*named) % 2**31
-
-    def changes(self, values: Values) -> dict[str, Any]:
-        """Return what values change in the suite's entry; nothing at the starts."""
-        if dict(values) == self.starts:
-            return {}
-        name = _dropout_name(self.template.family)
-        if set(values) == {name}:
-            return {"model": {self.template.family.dropout: {_DROPOUT: values[name]}}}
-        return self.template.strategy.code.load().from_tuned(values)
-
-    def trial(self, values: Values, seed: int) -> Trial:
-        """Return the trial of values."""
-        return changed(self.template, self.changes(values), seed)
-
-    def rounded(self, values: Values) -> dict[str, Value]:
-        """Return values to three digits: nobody pastes 17 of them into a suite."""
-        return {name: _rounded(value, self.tunable[name]) for name, value in values.items()}
-
-
-def changed(template: Trial, changes: Mapping[str, Any], seed: int) -> Trial:
-    """Return a trial with other parameters or another dropout, and another seed."""
-    own = {name: value for name, value in changes.items() if name != "model"}
-    parameters = plain(template.strategy.parameters | own, "parameters")
-    model: Any = template.model
-    for part, fields in changes.get("model", {}).items():
-        model = override(model, part, fields)
-    return dataclasses.replace(
-        template,
-        seed=seed,
-        strategy=dataclasses.replace(template.strategy, parameters=parameters),
-        model=model,
-    )
-
-
-def _dropout_name(family: Family) -> str:
-    """Name the dropout of a family's model as it is searched; "" where it has none."""
-    return f"model.{family.dropout}.{_DROPOUT}" if family.dropout else ""
 
 
 def plan_tuning(suite: Suite, wish: Wish) -> Tuning:
@@ -194,7 +111,7 @@ def _declared(suite: Suite, index: int) -> Tunable:
     entry, place = suite.settings.strategies[index], ("strategies", index)
     code = found_code(suite, index, entry.name)
     if code.is_none:
-        dropout = _dropout_name(suite.family)
+        dropout = dropout_name(suite.family)
         if not dropout:
             raise suite.error(
                 place,
@@ -220,7 +137,7 @@ def _declared(suite: Suite, index: int) -> Tunable:
 
 def _written(suite: Suite, index: int, tunable: Tunable) -> set[str]:
     """Name the entry's keys that tuning writes, and the note of an earlier tuning."""
-    if _dropout_name(suite.family) in tunable:
+    if dropout_name(suite.family) in tunable:
         return {"tuning"}
     strategy = found_code(suite, index, suite.settings.strategies[index].name).load()
     return {"tuning", *strategy.from_tuned(start_values(strategy))}
@@ -229,7 +146,7 @@ def _written(suite: Suite, index: int, tunable: Tunable) -> set[str]:
 def _starts(template: Trial) -> dict[str, Value]:
     family = template.family
     if template.strategy.code.is_none and family.dropout is not None:
-        return {_dropout_name(family): getattr(template.model, family.dropout).dropout}
+        return {dropout_name(family): getattr(template.model, family.dropout).dropout}
     return start_values(template.strategy.code.load())
 
 
@@ -239,9 +156,3 @@ def _with_entry(suite: Suite, index: int, entry: dict[str, Any], seeds: tuple[in
     entries[index] = StrategyEntry.model_validate(entry)
     changes = {"strategies": entries, "seeds": list(seeds), "evaluation": _EVALUATION, "repeats": Repeats()}
     return dataclasses.replace(suite, settings=suite.settings.model_copy(update=changes))
-
-
-def _rounded(value: Value, domain: object) -> Value:
-    if not isinstance(domain, Uniform) or not isinstance(value, float):
-        return value
-    return min(domain.high, max(domain.low, float(f"{value:.3g}")))

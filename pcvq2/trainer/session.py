@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
 
-from pcvq2.trainer.checkpoint import Stateful
+if TYPE_CHECKING:
+    from pcvq2.trainer.checkpoint import Stateful
 
 Progress = Callable[[str, int, int], None]  # stage, steps done, steps in all
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from pcvq2.trainer.batches import Batches
-from pcvq2.trainer.checkpoint import Checkpoint, Stateful
 from pcvq2.trainer.randomness import derive_seed
 from pcvq2.trainer.session import Augment, Progress
 from pcvq2.trainer.settings import StageConfig
+
+if TYPE_CHECKING:
+    from pcvq2.trainer.checkpoint import Checkpoint, Stateful
 
 
 @dataclass(frozen=True)

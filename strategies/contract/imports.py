@@ -35,7 +35,7 @@ def sources_of(file: Path, root: Path, ours: Callable[[str], bool]) -> dict[str,
     return found
 
 
-def combined(sources: dict[str, bytes]) -> str:
+def hash_of_sources(sources: dict[str, bytes]) -> str:
     """Hash the files of a piece of code; a single one by its content alone, wherever it lies."""
     (_, own), *others = sources.items()
     if not others:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from strategies.contract.imports import combined, short_hash, sources_of, tops_of
+from strategies.contract.imports import hash_of_sources, short_hash, sources_of, tops_of
 
 _PRODUCT = ("benchmark", "pcvq2", "strategies")
 _NEVER_BESIDE = frozenset({*sys.stdlib_module_names, *_PRODUCT})
@@ -67,7 +67,7 @@ class Plugin:
     @cached_property
     def source_hash(self) -> str:
         """Return the content hash of all its files: another one, another trial."""
-        return combined(dict(self.sources))
+        return hash_of_sources(dict(self.sources))
 
     def load(self) -> Any:
         """Return what the file calls `class_name`. Raises AttributeError, and whatever the file raises."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from strategies.contract.base import Strategy
-from strategies.contract.imports import combined, sources_of
+from strategies.contract.imports import hash_of_sources, sources_of
 from strategies.contract.plugin import Plugin
 from strategies.contract.shipped import is_shipped, meaning, place_of
 
@@ -167,7 +167,7 @@ def package_hash(found: type) -> str:
     module = sys.modules[found.__module__]
     file, parts = Path(str(module.__file__)), module.__name__.split(".")
     depth = len(parts) + (file.name == "__init__.py")
-    return combined(sources_of(file, file.parents[depth - 1], lambda top: top == parts[0]))
+    return hash_of_sources(sources_of(file, file.parents[depth - 1], lambda top: top == parts[0]))
 
 
 def strategy_of(plugin: Plugin) -> type[Strategy]:

@@ -1,6 +1,6 @@
 """Tell a built-in strategy as it was shipped from one that was edited in place: what a class does, hashed.
 
-`python -m strategies.contract.shipped` prints the table below anew.
+`python -m strategies.contract.shipped_table` prints the table below anew.
 """
 
 from __future__ import annotations
@@ -138,15 +138,3 @@ def _says_nothing(node: object) -> bool:
     if isinstance(node, ast.AnnAssign):
         return isinstance(node.target, ast.Name) and node.target.id == "tunable"
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
-def table() -> dict[str, str]:
-    """Return the table as the classes at hand have it."""
-    from strategies.contract.registry import builtin_strategies
-
-    classes = {c for found in builtin_strategies().values() for c in found.__mro__[:-1]}
-    return {place_of(c): meaning(c) for c in sorted(classes, key=place_of)}
-
-
-if __name__ == "__main__":
-    print(json.dumps(table(), indent=4))

@@ -20,6 +20,7 @@ from benchmark import cli
 from benchmark.planning.trial import Trial
 from benchmark.running.one_trial import attempt_trial
 from benchmark.store.store import Store
+from benchmark.trial.attempt import Attempt
 
 MODULE = ("-m", "benchmark.cli")
 Progress = Callable[[str, int, int], None]
@@ -137,7 +138,7 @@ def attempt(
     **settings: Any,
 ) -> dict[str, Any]:
     """Run a trial as an engine does; return its record, of a failure too."""
-    return attempt_trial(trial, Store(runs), device="cpu", threads=1, progress=progress, **settings)
+    return attempt_trial(trial, Store(runs), Attempt(progress=progress, **settings))
 
 
 def without_times(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,9 +28,10 @@ from unittest import mock
 from PIL import Image
 from rich.console import Console
 
+from benchmark.commands.run import engine_of
 from benchmark.data import DatasetSpec, load_dataset
 from benchmark.running.run import Options, run_suite
-from benchmark.running.terms import Terms
+from benchmark.running.run_settings import RunSettings
 from benchmark.store.store import Store
 from pcvq2.prior import Prior
 
@@ -114,10 +115,15 @@ class Bench:
         self.run(Store(self.folder / "whole"))
         self.whole = records(self.folder / "whole")
 
-    def run(self, store: Store | None = None, **terms: Any) -> None:
+    def run(self, store: Store | None = None, **settings: Any) -> None:
         """Run the suite in this process."""
         console = Console(file=io.StringIO())
-        run_suite(self.suite, store or Store(self.runs), console, Options(Terms(**terms), local=True))
+        run_suite(
+            self.suite,
+            store or Store(self.runs),
+            console,
+            Options(RunSettings(**settings), engine_of(local=True)),
+        )
 
     def start(self, *options: str) -> subprocess.Popen[bytes]:
         """Start `bench run` in a process of its own."""

@@ -16,8 +16,9 @@ from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.running.one_trial import attempt_trial
 from benchmark.running.preflight import preflight
-from benchmark.running.terms import Terms
+from benchmark.running.run_settings import RunSettings
 from benchmark.store.store import Store
+from benchmark.trial.attempt import Attempt
 from strategies.checks import StrategyError, check_strategy
 from strategies.contract.registry import from_file
 
@@ -193,13 +194,13 @@ def test_an_odd_strategy_is_refused_or_its_trial_leaves_a_record(
     try:
         suite = load_suite(root / "odd.yaml")
         trials = plan_trials(suite)
-        preflight(suite, trials, root / "runs", Terms())
+        preflight(suite, trials, root / "runs", RunSettings())
     except UserError as error:
         check_message(error, root / "odd.yaml")
         return
     for trial in trials[1:]:
         json.dumps(trial.resolved(), allow_nan=False)
-        record = attempt_trial(trial, store, device="cpu", threads=1, progress=lambda *_: None)
+        record = attempt_trial(trial, store, Attempt())
         assert record["status"] in ("done", "failed")
         kept = store.load(trial.id)
         assert kept is not None, text

@@ -23,6 +23,7 @@ from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.store.store import Store
+from benchmark.trial.attempt import Attempt
 from benchmark.trial.record import heading
 
 SUITE = """\
@@ -56,7 +57,8 @@ from benchmark.running.cluster.fanout import Fanout
 from benchmark.planning.plan import plan_trials
 from benchmark.store.store import Store
 from benchmark.planning.suite import load_suite
-from benchmark.running.terms import Terms
+from benchmark.running.one_trial import work_on
+from benchmark.running.run_settings import RunSettings
 class Count:
     ended = 0
     def step(self, *what): pass
@@ -64,7 +66,7 @@ class Count:
     def end(self, record): self.ended += 1
 suite, count = Path(sys.argv[1]), Count()
 trials = plan_trials(load_suite(suite))
-with Fanout(Store(suite.parent / "runs"), Terms()) as engine:
+with Fanout(Store(suite.parent / "runs"), RunSettings(), work_on) as engine:
     engine.run(trials, count)
 assert count.ended == len(trials), count.ended
 """
@@ -107,7 +109,7 @@ def bare(trial: Trial, folder: str) -> None:
     """Run one trial with nothing around it; in a process of the bare loop's pool."""
     from benchmark.trial.recipe import run_trial
 
-    run_trial(trial, Store(Path(folder)), device="cpu", threads=1, progress=lambda *_: None)
+    run_trial(trial, Store(Path(folder)), Attempt())
 
 
 def against_the_bare_loop(folder: Path, count: int, seconds: float) -> str:

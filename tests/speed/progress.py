@@ -15,14 +15,16 @@ from pathlib import Path
 
 import torch
 
-from benchmark.cost.estimate import estimate_cost, plan_for_cost
+from benchmark.cost.estimate import estimate_cost
 from benchmark.cost.measure import probe_trials
+from benchmark.cost.stand_ins import plan_for_cost
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.planning.work import stages_of
+from benchmark.running.one_trial import work_on
 from benchmark.running.progress import Run
+from benchmark.running.run_settings import RunSettings
 from benchmark.running.serial import Serial
-from benchmark.running.terms import Terms
 from benchmark.store.store import Record, Store
 
 SUITE = """\
@@ -92,7 +94,7 @@ def main() -> None:
         )
         cost = estimate_cost(trials, probes)
         watch = Watch(Run(plan_trials(load_suite(path)), clock=time.process_time))
-        Serial(Store(Path(folder) / "runs"), Terms()).run(trials, watch)
+        Serial(Store(Path(folder) / "runs"), RunSettings(), work_on).run(trials, watch)
     whole = time.perf_counter() - watch.began
     print("| what | promised | it took | ratio |\n|:--|--:|--:|--:|")
     for stage in watch.stages:

@@ -1,22 +1,24 @@
-"""The books of a run under Ray: which trials are at sea, how each came home, and when to leave (no Ray)."""
+"""The books of a run under Ray: which trials are running, how each ended, and when to leave (no Ray)."""
 
 from __future__ import annotations
 
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmark.planning.trial import Trial
-from benchmark.running.progress import Watcher
 from benchmark.store.store import Record, Store
 from benchmark.trial.record import failure
+
+if TYPE_CHECKING:
+    from benchmark.planning.trial import Trial
+    from benchmark.running.progress import Watcher
 
 _GRACE_SECONDS = 60.0  # for running trials to write a checkpoint
 _REPEAT_SECONDS = 2.0  # the word to stop is given again: whoever heard it may have died
 
 
-class Fleet:
+class TrialBooks:
     """Note what happens to trials, and pass it on to the watcher."""
 
     def __init__(
@@ -86,7 +88,7 @@ class Fleet:
 
     @property
     def stopped(self) -> bool:
-        """Say whether everybody has come home, or had the time to."""
+        """Say whether every running trial has ended, or had the time to."""
         if self._awaited is None:
             return False
         return not self._awaited or time.monotonic() - self._began > _GRACE_SECONDS

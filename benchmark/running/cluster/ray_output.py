@@ -1,4 +1,4 @@
-"""Ray's chatter goes to a file."""
+"""What Ray and its workers print goes to a file."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _logging_in(path: Path, loggers: Sequence[str]) -> Iterator[None]:
         handler.close()
 
 
-def keep_chatter(folder: Path, log: Path) -> None:
+def keep_output(folder: Path, log: Path) -> None:
     """Append what Ray's processes and the workers printed to a log."""
     with contextlib.suppress(OSError), log.open("ab") as stream:  # a full disk
         for pattern in _WORTH_KEEPING:

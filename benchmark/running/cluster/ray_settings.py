@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-# set before Ray is imported: no telemetry, the user's working directory, no chatter
+# set before Ray is imported: no telemetry, the user's working directory, no output
 RAY_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
@@ -50,6 +50,6 @@ def ignore_clusters() -> None:
 def token_mode() -> dict[str, str]:
     """Have Ray show its token where there is one: a head asks for it by itself, a driver must be told."""
     known = any(name in os.environ for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
-    with contextlib.suppress(RuntimeError):  # nobody's home
+    with contextlib.suppress(RuntimeError):  # a user without a home
         known = known or (Path.home() / ".ray" / "auth_token").is_file()
     return {"RAY_AUTH_MODE": "token"} if known and "RAY_AUTH_MODE" not in os.environ else {}

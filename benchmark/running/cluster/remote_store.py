@@ -14,22 +14,22 @@ from typing import Any
 from benchmark.store.store import Record, Store
 from pcvq2.trainer.whole_file import write_whole
 
-Ask = Callable[..., Any]  # calls a method of the driver's Depot by its name
+CallDriver = Callable[..., Any]  # calls a method of the driver's ServedStore by its name
 
 
-class Outpost(Store):
+class RemoteStore(Store):
     """A scratch folder of this node; records, models, artifacts, logs and checkpoints go to the driver."""
 
-    def __init__(self, run: str, ask: Ask, every_seconds: float) -> None:
+    def __init__(self, run: str, call_driver: CallDriver, every_seconds: float) -> None:
         super().__init__(node_folder() / run)
-        self._ask, self._every_seconds = ask, every_seconds
+        self._call_driver, self._every_seconds = call_driver, every_seconds
         self._sent: dict[str, int] = {}
         self._last = time.monotonic()
 
     @contextlib.contextmanager
     def claim(self, trial_id: str) -> Iterator[bool]:
         """Hold a trial at the driver and fetch what it can go on from; leave nothing of it here."""
-        ours = self._ask("claim", trial_id)
+        ours = self._call_driver("claim", trial_id)
         try:
             if ours:
                 self._fetch(trial_id)
@@ -40,25 +40,25 @@ class Outpost(Store):
                 self._send_log(trial_id)
                 shutil.rmtree(self.checkpoint_path(trial_id), ignore_errors=True)
                 shutil.rmtree(self.model_path(trial_id), ignore_errors=True)
-                self._ask("release", trial_id)
+                self._call_driver("release", trial_id)
 
     def load(self, trial_id: str) -> Record | None:
         """Return a trial's record, as the driver has it."""
-        return self._ask("load", trial_id)
+        return self._call_driver("load", trial_id)
 
     def write(self, record: Record, artifacts: Mapping[str, bytes]) -> None:
         """Deliver a trial's model and artifacts, then its record."""
         if record["status"] == "done":
             for path in sorted(self.model_path(record["id"]).glob("*")):
-                self._ask("deliver", self._name(path), path.read_bytes())
+                self._call_driver("deliver", self._name(path), path.read_bytes())
         for name, content in artifacts.items():
-            self._ask("deliver", f"artifacts/{record['id']}/{name}", content)
-        self._ask("write", record)
+            self._call_driver("deliver", f"artifacts/{record['id']}/{name}", content)
+        self._call_driver("write", record)
 
     def drop_checkpoint(self, trial_id: str) -> None:
         """Remove a trial's checkpoints here and at the driver."""
         super().drop_checkpoint(trial_id)
-        self._ask("drop_checkpoint", trial_id)
+        self._call_driver("drop_checkpoint", trial_id)
 
     def send_now_and_then(self, trial_id: str) -> None:
         """Deliver checkpoints about as often as they are written: a node may vanish."""
@@ -74,15 +74,15 @@ class Outpost(Store):
                 continue
             name, written = self._name(path), path.stat().st_mtime_ns
             if self._sent.get(name) != written:
-                self._ask("deliver", name, path.read_bytes())
+                self._call_driver("deliver", name, path.read_bytes())
                 self._sent[name] = written
 
     def _fetch(self, trial_id: str) -> None:
-        for name in self._ask("names", trial_id):
+        for name in self._call_driver("names", trial_id):
             path = self.root / name
             if not name.startswith("checkpoints/") and path.exists():
                 continue
-            content = self._ask("read", name)
+            content = self._call_driver("read", name)
             if content is not None:
                 write_whole(path, content)
                 self._sent[name] = path.stat().st_mtime_ns
@@ -90,7 +90,7 @@ class Outpost(Store):
     def _send_log(self, trial_id: str) -> None:
         path = self.log_path(trial_id)
         if path.is_file():
-            self._ask("log", trial_id, path.read_text(encoding="utf-8", errors="replace"))
+            self._call_driver("log", trial_id, path.read_text(encoding="utf-8", errors="replace"))
             path.unlink()
 
     def _name(self, path: Path) -> str:

@@ -12,7 +12,7 @@ _FOLDERS = ("artifacts", "checkpoints", "codes", "models", "probes")
 _SHARED = ("codes/*.safetensors", "probes/*")
 
 
-class Depot:
+class ServedStore:
     """Serve the folder `runs/` of the driver; Ray keeps one of it alive on the driver's node."""
 
     def __init__(self, root: Path) -> None:

@@ -16,12 +16,12 @@ from benchmark.cost.estimate import (
     cost_lines,
     estimate_cost,
     kind_of,
-    plan_for_cost,
     probes_path,
     read_probes,
     write_probes,
 )
 from benchmark.cost.measure import probe_trials
+from benchmark.cost.stand_ins import plan_for_cost
 from benchmark.data import load_dataset
 from benchmark.data.decoding import Shape
 from benchmark.data.packing import pack
@@ -31,6 +31,7 @@ from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.store.store import Store
+from benchmark.trial.attempt import Attempt
 from benchmark.trial.recipe import run_trial
 
 SUITES = Path(__file__).parents[3] / "suites"
@@ -150,7 +151,7 @@ def test_a_probe_predicts_what_a_trial_takes(suite_file: Path, tmp_path: Path) -
     probes = probe_trials(trials, absent, device="cpu", threads=1, steps=20, progress=silent)
     (probe,) = probes.values()
     assert probe.synthetic is False
-    record, _ = run_trial(trials[0], Store(tmp_path / "runs"), device="cpu", threads=1, progress=silent)
+    record, _ = run_trial(trials[0], Store(tmp_path / "runs"), Attempt())
     cost = estimate_cost(trials[:1], probes)
     assert 0.4 < cost.stage_hours["prior"] * 3600 / record["prior_seconds"] < 2.5
     assert 0.4 < cost.stage_hours["codes"] * 3600 / record["codes_seconds"] < 2.5
@@ -193,7 +194,7 @@ def test_a_probe_predicts_what_scoring_and_leakage_probes_take(
         if step in (0, of):
             began = time.process_time()
 
-    run_trial(trials[0], Store(tmp_path / "runs"), device="cpu", threads=1, progress=hear)
+    run_trial(trials[0], Store(tmp_path / "runs"), Attempt(progress=hear))
     cost = estimate_cost(trials[:1], probes)
     assert 0.4 < cost.stage_hours["probes"] * 3600 / seconds["probes"] < 2.5
     assert 0.4 < cost.stage_hours["scoring"] * 3600 / seconds["scoring"] < 2.5

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.cost.estimate import plan_for_cost
+from benchmark.cost.stand_ins import plan_for_cost
 from benchmark.data import Dataset, DatasetSpec, load_dataset
 from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials

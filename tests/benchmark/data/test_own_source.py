@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from benchmark.cli import main
+from benchmark.commands.run import engine_of
 from benchmark.data import DatasetSpec, load_dataset
 from benchmark.data.checks import SourceError, check_source
 from benchmark.data.names import SOURCES
@@ -17,7 +18,7 @@ from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.running.run import Options, run_suite
-from benchmark.running.terms import Terms
+from benchmark.running.run_settings import RunSettings
 from benchmark.store.store import Store
 from strategies.contract.plugin import Plugin
 
@@ -82,7 +83,9 @@ def test_a_suite_reads_it_beside_itself_and_again_when_it_changes(tmp_path: Path
     )
     trials = plan_trials(load_suite(path))
     assert trials[0].dataset.name == "load"
-    run_suite(path, Store(tmp_path / "runs"), Console(quiet=True), Options(Terms(), local=True))
+    run_suite(
+        path, Store(tmp_path / "runs"), Console(quiet=True), Options(RunSettings(), engine_of(local=True))
+    )
     assert all(Store(tmp_path / "runs").load(trial.id)["status"] == "done" for trial in trials)
     written(tmp_path, OWN + "# a remark\n")
     assert [trial.id for trial in plan_trials(load_suite(path))] == [trial.id for trial in trials]

@@ -25,6 +25,7 @@ from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.store.store import Store
+from benchmark.trial.attempt import Attempt
 from benchmark.trial.recipe import run_trial
 
 
@@ -260,8 +261,6 @@ def test_a_trial_on_packed_images_is_the_trial_on_the_folder(tmp_path: Path, sui
         (tmp_path / "a.yaml").write_text(suite_text.replace(dataset, f"{{name: mine, source: '{source}'}}"))
         trials.append(plan_trials(load_suite(tmp_path / "a.yaml"))[0])
     assert trials[0].id == trials[1].id  # so a record made from one counts for the other
-    record, _ = run_trial(
-        trials[1], Store(tmp_path / "runs"), device="cpu", threads=1, progress=lambda stage, step, of: None
-    )
+    record, _ = run_trial(trials[1], Store(tmp_path / "runs"), Attempt())
     assert record["status"] == "done"
     assert record["pool_images"] == 48

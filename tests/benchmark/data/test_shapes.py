@@ -15,6 +15,7 @@ from benchmark.data.shapes import LAWS, Figures, colour_of, draw_figures, hue_of
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.store.store import Store
+from benchmark.trial.attempt import Attempt
 from benchmark.trial.recipe import run_trial
 
 
@@ -187,9 +188,7 @@ def test_a_record_on_shapes_says_what_the_truth_never_draws(tmp_path: Path, suit
     path = tmp_path / "a.yaml"
     path.write_text(suite_text.replace(dataset, "{name: shapes, images: 60, heldout: 12, size: 16}"))
     trial = plan_trials(load_suite(path))[0]
-    record, _ = run_trial(
-        trial, Store(tmp_path / "runs"), device="cpu", threads=1, progress=lambda stage, step, of: None
-    )
+    record, _ = run_trial(trial, Store(tmp_path / "runs"), Attempt())
     shares = {
         f"impossible_{n}": record[f"impossible_{n}"] for n in ("figure", "flip", "x", "y", "angle", "hue")
     }

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from benchmark.commands.run import engine_of
 from benchmark.errors import UserError
 from benchmark.metrics.checks import MetricError, check_metric
 from benchmark.metrics.own_metric import MetricSets, find_metric, own_scores
@@ -21,7 +22,7 @@ from benchmark.planning.suite import load_suite
 from benchmark.report import write_report
 from benchmark.report.reading.scores import SCORES, SETTINGS
 from benchmark.running.run import Options, run_suite
-from benchmark.running.terms import Terms
+from benchmark.running.run_settings import RunSettings
 from benchmark.store.store import Store
 from strategies.contract.plugin import Plugin
 
@@ -69,7 +70,7 @@ def suite_with(folder: Path, text: str, metrics: str, **files: str) -> Path:
 
 
 def run(path: Path, store: Store) -> list[dict]:
-    run_suite(path, store, Console(quiet=True), Options(Terms(), local=True))
+    run_suite(path, store, Console(quiet=True), Options(RunSettings(), engine_of(local=True)))
     return [store.load(trial.id) for trial in plan_trials(load_suite(path))]
 
 
@@ -150,7 +151,9 @@ def test_a_mistake_is_said_in_two_lines_before_training(
 ) -> None:
     path = suite_with(tmp_path, suite_text, "kid, ./mine.py:Brightness", mine=source)
     with pytest.raises(UserError) as error:
-        run_suite(path, Store(tmp_path / "runs"), Console(quiet=True), Options(Terms(), local=True))
+        run_suite(
+            path, Store(tmp_path / "runs"), Console(quiet=True), Options(RunSettings(), engine_of(local=True))
+        )
     assert said in str(error.value)
     assert len(str(error.value).splitlines()) == 2
     assert str(error.value).startswith(f"{path}:")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.cost.estimate import plan_for_cost
+from benchmark.cost.stand_ins import plan_for_cost
 from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from benchmark.commands.run import engine_of
 from benchmark.running.run import Options, run_suite
-from benchmark.running.terms import Terms
+from benchmark.running.run_settings import RunSettings
 from benchmark.store.store import Store
 
 # runs out of memory whenever another process has drawn a view within the last second
@@ -46,9 +47,12 @@ def test_trials_short_of_memory_are_tried_again_alone_and_one_at_a_time_is_obeye
     greedy_suite: Path, most: int | None
 ) -> None:
     store, said = Store(greedy_suite.parent / "runs"), io.StringIO()
-    terms = Terms(max_concurrent=most)
+    settings = RunSettings(max_concurrent=most)
     failed = run_suite(
-        greedy_suite, store, Console(file=said, width=200), Options(terms, only=("strategy=Greedy",))
+        greedy_suite,
+        store,
+        Console(file=said, width=200),
+        Options(settings, engine_of(local=False), only=("strategy=Greedy",)),
     )
     assert not failed, said.getvalue()
     assert [record["status"] for record in store.records()] == ["done"] * 3

@@ -21,9 +21,10 @@ from benchmark.pulse import heard_by, locked, pulse
 from benchmark.running.display import Display
 from benchmark.running.one_trial import work_on
 from benchmark.running.progress import Run
-from benchmark.running.terms import Terms
+from benchmark.running.run_settings import RunSettings
 from benchmark.store.store import Store
 from benchmark.trial import recipe as trial_module
+from benchmark.trial.attempt import Attempt
 from benchmark.trial.recipe import run_trial
 from benchmark.trial.sample_keys import leakage_keys, prepare_probes
 
@@ -221,13 +222,7 @@ def test_a_trial_reports_all_of_itself_in_order_and_to_the_end(
     suite_file.write_text(text)
     trial = planned(suite_file)[0]
     heard: list[tuple[str, int, int]] = []
-    run_trial(
-        trial,
-        Store(tmp_path / "runs"),
-        device="cpu",
-        threads=1,
-        progress=lambda *what: heard.append(what),
-    )
+    run_trial(trial, Store(tmp_path / "runs"), Attempt(progress=lambda *what: heard.append(what)))
     assert list(dict.fromkeys(stage for stage, _, _ in heard)) == list(stages_of(trial))
     assert [stage for stage, _, _ in heard] == sorted((s for s, _, _ in heard), key=stages_of(trial).index)
     for stage in stages_of(trial):
@@ -340,7 +335,7 @@ def test_an_extractor_that_hangs_in_scoring_fails_its_trial_and_the_log_says_whe
     text = suite_file.read_text().replace("evaluation: {", "evaluation: {extractor: './mine.py:Sleeps', ")
     suite_file.write_text(text.replace("  - {name: phased, stages: [prior]}\n", ""))
     trial, store = planned(suite_file)[0], Store(suite_file.parent / "runs")
-    record = work_on(trial, store, Terms(stall_seconds=4.0), progress=lambda *_: None)
+    record = work_on(trial, store, RunSettings(stall_seconds=4.0), Attempt())
     assert record is not None
     assert record["reason"] == "Stalled: no step for 4 s"
     assert "mine.py" in store.log_path(trial.id).read_text()
@@ -360,7 +355,7 @@ def test_slow_scoring_that_gives_signs_of_life_is_not_taken_for_a_hanging_one(
     real = trial_module.likelihood_keys
     monkeypatch.setattr(trial_module, "likelihood_keys", lambda *a: slow() and real(*a))
     trial, store = planned(suite_file)[0], Store(suite_file.parent / "runs")
-    record = work_on(trial, store, Terms(stall_seconds=4.0), progress=lambda *_: None)
+    record = work_on(trial, store, RunSettings(stall_seconds=4.0), Attempt())
     assert record is not None
     assert record["status"] == "done", record.get("reason")
 
@@ -373,14 +368,15 @@ from benchmark.metrics import leakage, probe
 from benchmark.planning.plan import plan_trials
 from benchmark.store.store import Store
 from benchmark.planning.suite import load_suite
-from benchmark.running.terms import Terms
+from benchmark.running.run_settings import RunSettings
+from benchmark.trial.attempt import Attempt
 from benchmark.running.one_trial import work_on
 probe._STEPS = 5
 real, trained = leakage._train, []
 leakage._train = lambda *a: trained.append(1) or real(*a)
 store = Store(Path(sys.argv[1]).parent / "runs")
 trials = plan_trials(load_suite(Path(sys.argv[1])))
-records = [work_on(trial, store, Terms(), progress=lambda *_: None) for trial in trials]
+records = [work_on(trial, store, RunSettings(), Attempt()) for trial in trials]
 assert all(record is None or record["status"] == "done" for record in records), records
 print("TRAINED", len(trained), "DONE", sum(record is not None for record in records))
 """

@@ -13,11 +13,12 @@ from rich.console import Console
 from running_bench import attempt
 
 from benchmark.commands.listing import list_runs
+from benchmark.commands.run import engine_of
 from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.running.run import Options, run_suite
-from benchmark.running.terms import Terms, checked_keep
+from benchmark.running.run_settings import RunSettings, checked_keep
 from benchmark.store.store import Store
 
 FLAKY = """\
@@ -42,10 +43,12 @@ def run(
     dry_run: bool = False,
     only: tuple[str, ...] = (),
     tensorboard: bool = False,
-    **terms: Any,
+    **settings: Any,
 ) -> tuple[str, list[Any]]:
     console = Console(file=io.StringIO(), width=200)
-    options = Options(Terms(**terms), local=True, only=only, dry_run=dry_run, tensorboard=tensorboard)
+    options = Options(
+        RunSettings(**settings), engine_of(local=True), only=only, dry_run=dry_run, tensorboard=tensorboard
+    )
     failed = run_suite(suite, Store(suite.parent / "runs"), console, options)
     return console.file.getvalue(), failed
 
@@ -163,7 +166,7 @@ def test_what_is_kept_of_finished_trials(suite_file: Path, keep: str) -> None:
     assert len(list(runs.glob("codes/*.safetensors"))) == (0 if keep == "records" else 1)
     assert len(list(runs.glob("checkpoints/*/*"))) == (2 if keep == "all" else 0)
     assert not list(runs.glob("locks/*"))
-    run(suite_file, keep="models")  # the next run, on other terms, tidies up
+    run(suite_file, keep="models")  # the next run, run otherwise, tidies up
     assert not list(runs.glob("checkpoints/*/*"))
 
 

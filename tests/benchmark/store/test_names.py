@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from benchmark.commands.run import engine_of
 from benchmark.commands.tune import TuneOptions, tune_suite
 from benchmark.errors import UserError
 from benchmark.naming import place_name, suite_name
@@ -16,7 +17,7 @@ from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.report import write_report
 from benchmark.running.run import Options, run_suite
-from benchmark.running.terms import Terms
+from benchmark.running.run_settings import RunSettings
 from benchmark.store.store import Store
 from benchmark.tuning.result import result_path
 from benchmark.tuning.search_plan import Wish, plan_tuning
@@ -25,7 +26,7 @@ from benchmark.tuning.search_plan import Wish, plan_tuning
 def run(path: Path, store: Store, *, dry_run: bool = False) -> str:
     """Run a suite here; return what was printed."""
     printed = io.StringIO()
-    options = Options(Terms(), local=True, dry_run=dry_run)
+    options = Options(RunSettings(), engine_of(local=True), dry_run=dry_run)
     assert not run_suite(path, store, Console(file=printed, width=200), options)
     return printed.getvalue()
 
@@ -172,7 +173,7 @@ def test_a_tuning_of_another_suite_of_that_name_is_not_replaced(tmp_path: Path, 
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "x.yaml").write_text(text)
         text = text.replace("prior: {steps: 6,", "prior: {steps: 7,")
-    store, options = Store(tmp_path / "runs"), TuneOptions(Wish("phased", trials=2), local=True)
+    store, options = Store(tmp_path / "runs"), TuneOptions(Wish("phased", trials=2), engine_of(local=True))
     console = Console(file=io.StringIO())
     assert tune_suite(tmp_path / "a" / "x.yaml", store, console, options)
     (result,) = store.root.glob("tuning/x/*.json")

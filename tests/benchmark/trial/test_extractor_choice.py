@@ -11,6 +11,7 @@ import pytest
 import torch
 from running_bench import attempt
 
+from benchmark.commands.run import engine_of
 from benchmark.data import DatasetSpec, load_dataset
 from benchmark.errors import UserError
 from benchmark.metrics import classifier, vision_transformer
@@ -19,7 +20,7 @@ from benchmark.metrics.extractors import load_extractor
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.running.run import Options, run_suite
-from benchmark.running.terms import Terms
+from benchmark.running.run_settings import RunSettings
 from benchmark.store.store import Store
 from benchmark.trial.extractor_of import extractor_of, refuse_unusable_extractor
 
@@ -64,7 +65,7 @@ def test_the_classifier_is_refused_without_labels_before_any_training(tmp_path, 
     path = tmp_path / "a.yaml"
     path.write_text(suite_text.replace("evaluation: {", "evaluation: {extractor: classifier, "))
     with pytest.raises(UserError) as error:
-        run_suite(path, Store(tmp_path / "runs"), None, Options(Terms(), local=True))
+        run_suite(path, Store(tmp_path / "runs"), None, Options(RunSettings(), engine_of(local=True)))
     first, second = str(error.value).splitlines()
     assert "a.yaml:" in first
     assert "extractor 'classifier' needs labels, which dataset 'digits' does not have" in first
@@ -129,7 +130,7 @@ def test_an_own_extractor_is_found_beside_the_suite_and_hashed_into_the_trial(
 def test_an_own_extractor_that_fails_stops_in_two_lines_before_training(tmp_path, suite_text, own, said):
     path = write_own(tmp_path, suite_text, own)
     with pytest.raises(UserError) as error:
-        run_suite(path, Store(tmp_path / "runs"), None, Options(Terms(), local=True))
+        run_suite(path, Store(tmp_path / "runs"), None, Options(RunSettings(), engine_of(local=True)))
     assert said in str(error.value)
     assert len(str(error.value).splitlines()) == 2
     assert str(error.value).startswith(f"{path}:")
@@ -155,7 +156,7 @@ def test_missing_weights_stop_a_suite_in_two_lines(weights_folder, suite_text, n
     path = weights_folder / "a.yaml"
     path.write_text(suite_text.replace("evaluation: {", f"evaluation: {{extractor: {name}, "))
     with pytest.raises(UserError) as error:
-        run_suite(path, Store(weights_folder / "runs"), None, Options(Terms(), local=True))
+        run_suite(path, Store(weights_folder / "runs"), None, Options(RunSettings(), engine_of(local=True)))
     first, second = str(error.value).splitlines()
     assert f"extractor '{name}' needs" in first
     assert str(weights_folder) in first

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 from safetensors.torch import load_file
 
+from benchmark.commands.run import engine_of
 from benchmark.cost.estimate import Probe, estimate_cost, kind_of
 from benchmark.errors import UserError
 from benchmark.planning.only import only
@@ -20,7 +21,7 @@ from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.planning.work import shared_groups
 from benchmark.running.run import Options, run_suite
-from benchmark.running.terms import Terms
+from benchmark.running.run_settings import RunSettings
 from benchmark.store.store import Store
 
 pytestmark = pytest.mark.xdist_group("repeats")  # one run of four trials
@@ -120,7 +121,7 @@ def ran(
     folder = tmp_path_factory.mktemp("repeats")
     path, store = folder / "tiny.yaml", Store(folder / "runs")
     trials = planned(path, suite_text, "{initialisations: 2, samplings: 2}")
-    assert not run_suite(path, store, Console(quiet=True), Options(Terms(), local=True))
+    assert not run_suite(path, store, Console(quiet=True), Options(RunSettings(), engine_of(local=True)))
     loaded = {(t.strategy.label, t.initialisation): store.load(t.id) for t in trials}
     return store.root, {name: record for name, record in loaded.items() if record is not None}
 
@@ -149,7 +150,10 @@ def test_the_first_set_is_what_one_sampling_gives(ran: Ran, path: Path, suite_te
     trial = planned(path, suite_text)[0]
     store = Store(path.parent / "runs")
     assert not run_suite(
-        path, store, Console(quiet=True), Options(Terms(), local=True, only=("strategy=none",))
+        path,
+        store,
+        Console(quiet=True),
+        Options(RunSettings(), engine_of(local=True), only=("strategy=none",)),
     )
     alone, among = store.load(trial.id), ran[1]["none", 0]
     assert alone is not None
@@ -177,6 +181,6 @@ def test_the_manifest_tells_repeats_apart_and_a_finished_suite_reruns_nothing(ra
     assert "initialisation" not in manifest["trials"][0]
     assert {entry["id"] for entry in manifest["trials"]} == {r["id"] for r in records.values()}
     with (root.parent / "out.txt").open("w") as stream:
-        options = Options(Terms(), local=True, dry_run=True)
+        options = Options(RunSettings(), engine_of(local=True), dry_run=True)
         run_suite(root.parent / "tiny.yaml", Store(root), Console(file=stream), options)
     assert "4 trials: 4 done" in (root.parent / "out.txt").read_text()

@@ -18,6 +18,7 @@ from benchmark.planning.suite import load_suite
 from benchmark.planning.trial import Trial
 from benchmark.report.reading.scores import numeric_keys, plugin_keys
 from benchmark.store.store import Store
+from benchmark.trial.attempt import Attempt
 from benchmark.trial.recipe import run_trial
 
 PROMISED = {
@@ -57,7 +58,7 @@ def test_a_record_has_what_was_promised_and_adds_up(tmp_path: Path, suite_text: 
     stages = []
     store = Store(tmp_path / "runs")
     record, artifacts = run_trial(
-        trial, store, device="cpu", threads=1, progress=lambda stage, step, steps: stages.append(stage)
+        trial, store, Attempt(progress=lambda stage, step, steps: stages.append(stage))
     )
     assert set(record) >= PROMISED
     assert json.loads(json.dumps(record, allow_nan=False)) == record

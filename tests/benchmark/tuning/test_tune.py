@@ -17,6 +17,7 @@ import pytest
 from rich.console import Console
 from running_bench import Ended, bench, bench_alone
 
+from benchmark.commands.run import engine_of
 from benchmark.commands.tune import TuneOptions, tune_suite
 from benchmark.errors import UserError
 from benchmark.planning.plan import plan_trials
@@ -61,7 +62,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> Callable[[Score], list[Trial]]:
     def install(score: Score, heldout: float = 1.0) -> list[Trial]:
         ran: list[Trial] = []
 
-        def work_on(trial: Trial, store: Store, terms: object, **more: object) -> Record:
+        def work_on(trial: Trial, store: Store, *more: object) -> Record:
             ran.append(trial)
             value = score(trial)
             record = heading(trial) | {
@@ -73,7 +74,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> Callable[[Score], list[Trial]]:
             store.write(record, {})
             return record
 
-        monkeypatch.setattr("benchmark.running.serial.work_on", work_on)
+        monkeypatch.setattr("benchmark.running.one_trial.work_on", work_on)
         return ran
 
     return install
@@ -90,7 +91,7 @@ def tune(path: Path, strategy: str, runs: str = "runs", **wish: Any) -> tuple[di
     stream = io.StringIO()
     console = Console(file=stream, width=110)
     store = Store(path.parent / runs)
-    tune_suite(path, store, console, TuneOptions(Wish(strategy, **wish), local=True))
+    tune_suite(path, store, console, TuneOptions(Wish(strategy, **wish), engine_of(local=True)))
     result = json.loads((store.root / "tuning" / "tiny" / f"{strategy}.json").read_text())
     return result, stream.getvalue()
 
@@ -170,9 +171,9 @@ def test_what_is_asked_next_does_not_depend_on_who_comes_home_first(suite: Path)
 def test_an_interrupted_tuning_goes_on_and_a_finished_one_runs_nothing(
     suite: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from benchmark.running import serial
+    from benchmark.running import one_trial
 
-    real, calls = serial.work_on, []
+    real, calls = one_trial.work_on, []
 
     def interrupted(trial: Trial, *arguments: Any, **settings: Any) -> Record | None:
         calls.append(trial.id)
@@ -180,7 +181,7 @@ def test_an_interrupted_tuning_goes_on_and_a_finished_one_runs_nothing(
             raise KeyboardInterrupt
         return real(trial, *arguments, **settings)
 
-    monkeypatch.setattr(serial, "work_on", interrupted)
+    monkeypatch.setattr(one_trial, "work_on", interrupted)
     with pytest.raises(KeyboardInterrupt):
         tune(suite, "phased", trials=4)
     records = suite.parent / "runs" / "records"
@@ -196,7 +197,7 @@ def test_an_interrupted_tuning_goes_on_and_a_finished_one_runs_nothing(
     assert not {"fid", "kid", "leakage"} & {key.partition("_")[0] for key in record}
     assert not (suite.parent / "runs" / "models" / asked[3]).exists()
 
-    monkeypatch.setattr(serial, "work_on", lambda *_, **__: pytest.fail("nothing is left to run"))
+    monkeypatch.setattr(one_trial, "work_on", lambda *_, **__: pytest.fail("nothing is left to run"))
     again, _ = tune(suite, "phased", trials=4)
     assert {**again, "finished_at": 0} == {**resumed, "finished_at": 0}
     longer = planned(suite, "phased", trials=5)
@@ -211,7 +212,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("benchmark.running.serial.work_on", interrupt)
+    monkeypatch.setattr("benchmark.running.one_trial.work_on", interrupt)
     monkeypatch.chdir(suite.parent)
     monkeypatch.setattr(sys, "argv", ["bench", "tune", str(suite), "--strategy", "phased", "--local"])
     with pytest.raises(SystemExit) as end:
@@ -283,7 +284,7 @@ def test_the_entry_can_be_pasted_into_the_suite(
 
 
 def test_a_note_of_tuning_changes_no_trial_but_the_manifest(suite_file: Path) -> None:
-    from benchmark.running.run import _manifest
+    from benchmark.running.manifest import manifest_of
 
     plain = plan_trials(load_suite(suite_file))
     note = "tuning: {trials: 10, seeds: [1000], budget: 20, dataset: digits}"
@@ -291,7 +292,7 @@ def test_a_note_of_tuning_changes_no_trial_but_the_manifest(suite_file: Path) ->
     suite_file.write_text(text.replace("stages: [prior]}", "stages: [prior], " + note + "}"))
     noted = load_suite(suite_file)
     assert [trial.id for trial in plan_trials(noted)] == [trial.id for trial in plain]
-    choices = _manifest(noted, suite_file, plain)["strategies"]
+    choices = manifest_of(noted, suite_file, plain)["strategies"]
     tuned = {"trials": 10, "seeds": [1000], "budget": 20, "dataset": "digits"}
     assert choices == {"none": {"set": [], "tuning": None}, "phased": {"set": [], "tuning": tuned}}
     for right, wrong, message in (
@@ -313,7 +314,10 @@ def test_a_failed_trial_leaves_its_setting_out_and_gives_exit_code_1(
     stream = io.StringIO()
     store = Store(suite.parent / "runs")
     well = tune_suite(
-        suite, store, Console(file=stream, width=110), TuneOptions(Wish("constant", trials=3), local=True)
+        suite,
+        store,
+        Console(file=stream, width=110),
+        TuneOptions(Wish("constant", trials=3), engine_of(local=True)),
     )
     assert not well
     assert len(ran) == 3
@@ -324,7 +328,7 @@ def test_a_failed_trial_leaves_its_setting_out_and_gives_exit_code_1(
     assert result["trials"][0]["mean_null_reason"]
     scored(lambda trial: None)
     assert not tune_suite(
-        suite, store, Console(file=stream), TuneOptions(Wish("phased", trials=2), local=True)
+        suite, store, Console(file=stream), TuneOptions(Wish("phased", trials=2), engine_of(local=True))
     )
     assert "nothing was found" in stream.getvalue()
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 import strategies
-from strategies.contract.shipped import SHIPPED, table
+from strategies.contract.shipped import SHIPPED
+from strategies.contract.shipped_table import table
 
 Keys = dict[str, Any]
 MINE = """\
@@ -31,7 +32,7 @@ class Mine(Strategy):
 def test_the_table_of_shipped_strategies_is_current() -> None:
     assert table() == SHIPPED, (
         "a built-in strategy does something else than the table says. If it still does the same, put what "
-        "`python -m strategies.contract.shipped` prints into its table; if not, its finished records are "
+        "`python -m strategies.contract.shipped_table` prints into it; if not, its finished records are "
         "of another strategy: raise its `version`, or give it a parameter whose default is the old way"
     )
 

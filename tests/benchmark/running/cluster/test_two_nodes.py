@@ -16,9 +16,10 @@ from PIL import Image
 from rich.console import Console
 from running_bench import MODULE, bench, deterministic, records
 
-from benchmark.running.cluster.served_store import Depot
+from benchmark.commands.run import engine_of
+from benchmark.running.cluster.served_store import ServedStore
 from benchmark.running.run import Options, run_suite
-from benchmark.running.terms import Terms
+from benchmark.running.run_settings import RunSettings
 from benchmark.store.store import Store
 
 SLOW = """\
@@ -99,7 +100,7 @@ def test_a_node_is_killed_in_mid_trial_and_every_record_equals_the_single_machin
     assert "4/4 done" in said
 
     console = Console(file=io.StringIO())
-    run_suite(suite, Store(driver / "whole"), console, Options(Terms(), local=True))
+    run_suite(suite, Store(driver / "whole"), console, Options(RunSettings(), engine_of(local=True)))
     here, whole = (
         {key: deterministic(record) for key, record in records(driver / name).items()}
         for name in ("runs", "whole")
@@ -136,9 +137,9 @@ def test_an_address_where_nobody_answers_is_a_user_error(
     "name", ["../records/x.json", "/etc/passwd", "records/x.json", "codes", "codes/../../x", "codes\\..\\x"]
 )
 def test_names_delivered_by_workers_cannot_escape(tmp_path: Path, name: str) -> None:
-    depot = Depot(tmp_path / "runs")
+    served = ServedStore(tmp_path / "runs")
     with pytest.raises(ValueError, match="names no file of a run"):
-        depot.deliver(name, b"x")
+        served.deliver(name, b"x")
     with pytest.raises(ValueError, match="names no file of a run"):
-        depot.read(name)
+        served.read(name)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -1,20 +1,24 @@
-"""The terms on which trials are run; none of them decides an outcome."""
+"""How trials are run: what each takes of the machine, and what is done when one fails, ends or hangs."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 from benchmark.errors import UserError, unknown_name
-from benchmark.planning.suite import Suite
+from benchmark.trial.attempt import Attempt, Keep
 
-Keep = Literal["records", "models", "all"]
+if TYPE_CHECKING:
+    from benchmark.data import Dataset
+    from benchmark.planning.suite import Suite
+    from pcvq2.trainer.session import Progress
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What a trial takes of a machine, and what is done when it fails, ends or hangs.
+class RunSettings:
+    """Say how trials are run; none of it decides an outcome.
 
     keep: what a finished trial leaves on disk beside its record: nothing, its model, or its checkpoints too.
     retries: how often a failed trial is tried again in the same run (a worker that died is replaced anyway).
@@ -32,15 +36,12 @@ class Terms:
     max_concurrent: int | None = None
     address: str | None = None
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Return the arguments of `attempt_trial` that these terms decide."""
-        return {
-            "device": "cuda" if self.gpus else "cpu",
-            "threads": self.cpus,
-            "checkpoint_seconds": self.checkpoint_seconds,
-            "keep": self.keep,
-        }
+    def attempt(
+        self, progress: Progress, stop: Callable[[], bool] | None = None, dataset: Dataset | None = None
+    ) -> Attempt:
+        """Return what an attempt at a trial is given under these settings."""
+        device = "cuda" if self.gpus else "cpu"
+        return Attempt(device, self.cpus, self.checkpoint_seconds, self.keep, progress, stop, dataset)
 
 
 def checked_keep(name: str) -> Keep:
@@ -50,9 +51,9 @@ def checked_keep(name: str) -> Keep:
     return cast(Keep, name)
 
 
-def on_the_suites_shares(terms: Terms, suite: Suite) -> Terms:
-    """Return terms with what of the machine a trial of the suite takes."""
+def with_the_suites_shares(settings: RunSettings, suite: Suite) -> RunSettings:
+    """Return settings with what of the machine a trial of the suite takes."""
     shares = suite.settings.resources
     return dataclasses.replace(
-        terms, cpus=shares.cpus, gpus=shares.gpus, checkpoint_seconds=shares.checkpoint_seconds
+        settings, cpus=shares.cpus, gpus=shares.gpus, checkpoint_seconds=shares.checkpoint_seconds
     )
