@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from benchmark.errors import UserError, is_one_line, shown, unknown_name
 from benchmark.metrics.extractors import EXTRACTORS
 from benchmark.metrics.names import METRICS, NOT_OF_SAMPLES
-from benchmark.planning.family_choice import check_family_words
 from strategies.contract.plugin import split_name
 
 if TYPE_CHECKING:
@@ -38,7 +37,6 @@ def check_suite(suite: Suite) -> None:
         if "baseline" not in settings.model_fields_set:
             message = f"no strategy is called '{settings.baseline}', and no `baseline` is named"
         raise suite.error(("baseline",), message, hint)
-    check_family_words(suite)
     _check_tuning(suite)
     _check_trials(suite)
     evaluation = settings.evaluation

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmark.families.marginals.family import MarginalsConfig
+from benchmark.families.marginals.config import MarginalsConfig
 from pcvq2.trainer.checkpoint import Checkpoint, digest
 from pcvq2.trainer.log import FitLog, StageLog
 from pcvq2.trainer.randomness import derive_seed
