@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.families.contract import Family, broken_declaration
-from benchmark.families.marginals.family import Marginals
-from benchmark.families.pc_vq2 import PCVQ2Family
+from strategies.contract.imports import package_hash
 from strategies.contract.plugin import Plugin
-from strategies.contract.registry import package_hash
 
 ENTRY_POINTS = "bench.families"
-DEFAULT = PCVQ2Family.name
-BUILT_IN: dict[str, type[Family]] = {family.name: family for family in (PCVQ2Family, Marginals)}
+DEFAULT = "pc-vq2"
+BUILT_IN = {  # as a package's entry points are written
+    DEFAULT: "benchmark.families.pc_vq2:PCVQ2Family",
+    "marginals": "benchmark.families.marginals.family:Marginals",
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Registered:
 @functools.cache
 def registered() -> dict[str, Registered]:
     """Return what every name stands for; looked up once a process."""
-    found = {name: Registered(family()) for name, family in BUILT_IN.items()}
+    built_in = [EntryPoint(name, place, ENTRY_POINTS) for name, place in BUILT_IN.items()]
+    found = {point.name: Registered(_made(point.load(), point.value)) for point in built_in}
     for point in entry_points(group=ENTRY_POINTS):
         found.setdefault(point.name, _of_package(point))
     return found

@@ -23,7 +23,7 @@ from benchmark.families.contract import Family
 from benchmark.families.registry import PC_VQ2, FamilyCode
 from benchmark.metrics.names import METRICS
 from benchmark.naming import place_name, suite_name
-from benchmark.planning.family_choice import choose_family
+from benchmark.planning.family_choice import check_family_words, choose_family
 from benchmark.planning.suite_checks import check_suite
 from benchmark.planning.values import (
     FiniteNumber,
@@ -218,6 +218,7 @@ def load_suite(path: Path) -> Suite:
         raise _explain(file, error) from None
     suite = Suite(suite_name(path), file, settings, choose_family(file, settings))
     check_suite(suite)
+    check_family_words(suite)
     return suite
 
 

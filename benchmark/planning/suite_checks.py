@@ -10,7 +10,6 @@ from benchmark.errors import UserError, is_one_line, shown, unknown_name
 from benchmark.metrics.extractors import EXTRACTORS
 from benchmark.metrics.names import METRICS, NOT_OF_SAMPLES
 from benchmark.own import EXTRACTOR_POINTS, METRIC_POINTS, installed_names, is_own
-from benchmark.planning.family_choice import check_family_words
 from benchmark.planning.yaml_file import Location
 
 if TYPE_CHECKING:
@@ -40,7 +39,6 @@ def check_suite(suite: Suite) -> None:
         if "baseline" not in settings.model_fields_set:
             message = f"no strategy is called '{settings.baseline}', and no `baseline` is named"
         raise suite.error(("baseline",), message, hint)
-    check_family_words(suite)
     _check_tuning(suite)
     _check_trials(suite)
     evaluation = settings.evaluation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -82,3 +83,11 @@ def _imported(source: bytes, name: str) -> Iterator[tuple[str, bool]]:
             for parts in (base, *([*base, alias.name] for alias in node.names if alias.name != "*")):
                 if parts:
                     yield ".".join(parts), node.level > 0
+
+
+def package_hash(found: type) -> str:
+    """Hash a class's module and what that imports of its own package: an editable install may change."""
+    module = sys.modules[found.__module__]
+    file, parts = Path(str(module.__file__)), module.__name__.split(".")
+    depth = len(parts) + (file.name == "__init__.py")
+    return hash_of_sources(sources_of(file, file.parents[depth - 1], lambda top: top == parts[0]))

@@ -7,7 +7,6 @@ import importlib
 import inspect
 import pkgutil
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from strategies.contract.base import Strategy
-from strategies.contract.imports import hash_of_sources, sources_of
+from strategies.contract.imports import package_hash
 from strategies.contract.plugin import Plugin
 from strategies.contract.shipped import is_shipped, meaning, place_of
 
@@ -160,14 +159,6 @@ def _bases(strategy: type[Strategy]) -> tuple[str, ...]:
 def _version(strategy: type[Strategy]) -> int:
     """Return the version that a class declares itself; what it is built on counts for itself."""
     return int(vars(strategy).get("version", 1))
-
-
-def package_hash(found: type) -> str:
-    """Hash a class's module and what that imports of its own package: an editable install may change."""
-    module = sys.modules[found.__module__]
-    file, parts = Path(str(module.__file__)), module.__name__.split(".")
-    depth = len(parts) + (file.name == "__init__.py")
-    return hash_of_sources(sources_of(file, file.parents[depth - 1], lambda top: top == parts[0]))
 
 
 def strategy_of(plugin: Plugin) -> type[Strategy]:

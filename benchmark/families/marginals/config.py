@@ -1,4 +1,4 @@
-"""The configuration of the family `marginals` (no torch)."""
+"""What there is to choose about marginals: how many views are counted (no torch)."""
 
 from __future__ import annotations
 

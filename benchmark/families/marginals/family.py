@@ -1,4 +1,4 @@
-"""The family `marginals` and its presets (no torch)."""
+"""The family `marginals` (no torch)."""
 
 from __future__ import annotations
 

@@ -70,7 +70,8 @@ def changed(before: Keys, after: Keys) -> set[str]:
 
 def test_only_what_a_class_does_counts(keys: Callable[..., Keys]) -> None:
     shipped = keys()
-    assert all(key == {"name": name, "source_hash": None} for name, key in shipped.items())
+    risen = {"adaptive": {"version": 2}}  # means something else than it did at first
+    assert all(key == {"name": n, "source_hash": None} | risen.get(n, {}) for n, key in shipped.items())
     for old, new in (
         ("Let the strength fall along", "Have the strength fall along"),
         ("        return self._start *", "        # why\n        return  self._start *"),
