@@ -98,11 +98,12 @@ def start(
     stderr: int | IO[str] = subprocess.STDOUT,
     ignored: tuple[signal.Signals, ...] = (),
 ) -> subprocess.Popen[str]:
-    """Start a command in a process group of its own, with Ctrl-C as a terminal leaves it."""
+    """Start a command in a process group of its own, with signals as a terminal leaves them."""
 
     def as_a_shell_does() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
         for number in ignored:
             signal.signal(number, signal.SIG_IGN)
 
