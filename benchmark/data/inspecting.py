@@ -21,6 +21,7 @@ from strategies.contract.plugin import split_name
 
 _MIXED_SIZE = 64  # pixels, for comparing images of many sizes, or of too many pixels
 _LARGEST_BYTES = 2**30
+_ARCHIVES = (".zip", ".npz", ".npy")
 
 
 def named_source(text: str) -> tuple[str, str]:
@@ -35,7 +36,8 @@ def named_source(text: str) -> tuple[str, str]:
             return place.rpartition("/")[2], text
         path = full_path(place)
         return images_name(path), f"{kind}:{path}"
-    if text in NAMED_SOURCES or not is_there(text):
+    looks_like_a_path = not colon and ("/" in text or text.lower().endswith(_ARCHIVES))
+    if text in NAMED_SOURCES or not (is_there(text) or looks_like_a_path):
         return text, text
     path = full_path(text)
     return images_name(path), f"{kind_at(path)}:{path}"

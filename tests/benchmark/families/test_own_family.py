@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from benchmark.running.terms import Terms
 
 from benchmark.errors import UserError
 from benchmark.families.checks import check_family
@@ -18,6 +17,7 @@ from benchmark.families.registry import family_of
 from benchmark.planning.plan import plan_trials
 from benchmark.planning.suite import load_suite
 from benchmark.running.preflight import preflight
+from benchmark.running.run_settings import RunSettings
 from benchmark.store.store import Record, Store
 from benchmark.tuning.search_plan import Wish, plan_tuning
 
@@ -154,7 +154,7 @@ def test_a_family_that_breaks_a_rule_is_refused_before_any_training(tmp_path: Pa
     (tmp_path / "mine.py").write_text(source)
     suite = load_suite(path)
     with pytest.raises(UserError, match="family 'Column' fails on the model of strategy '") as caught:
-        preflight(suite, plan_trials(suite), tmp_path / "runs", Terms())
+        preflight(suite, plan_trials(suite), tmp_path / "runs", RunSettings())
     assert "the terms of the ledger add up to its total" in caught.value.hint
 
 

@@ -106,7 +106,7 @@ def test_further_samplings_cost_sampling_and_scoring_only(path: Path, suite_text
     costs = []
     for count in (1, 3):
         trials = planned(path, suite_text, f"{{samplings: {count}}}")
-        probe = Probe("cpu", False, *[1] * 15, None)
+        probe = Probe("cpu", False, {"codes": 1.0, "prior": 1.0}, *[1.0] * 10, 1, {"codes": 1}, 1, None)
         costs.append(estimate_cost(trials, {kind_of(t): probe for t in trials}))
     assert costs[1].stage_hours["sampling"] == pytest.approx(3 * costs[0].stage_hours["sampling"])
     assert costs[1].stage_hours["scoring"] > costs[0].stage_hours["scoring"]

@@ -86,10 +86,15 @@ def bowl(trial: Trial) -> float:
     return 3 + (parameters["strength"] - 0.4) ** 2 + (parameters["probability"] - 0.7) ** 2 + trial.seed % 7
 
 
+def plain_console(stream: io.StringIO) -> Console:
+    """Return a console that prints names as they are, as benchmark.screen's do."""
+    return Console(file=stream, width=110, markup=False, emoji=False, highlight=False)
+
+
 def tune(path: Path, strategy: str, runs: str = "runs", **wish: Any) -> tuple[dict[str, Any], str]:
     """Tune in this process; return the result file and what was printed."""
     stream = io.StringIO()
-    console = Console(file=stream, width=110)
+    console = plain_console(stream)
     store = Store(path.parent / runs)
     tune_suite(path, store, console, TuneOptions(Wish(strategy, **wish), engine_of(local=True)))
     result = json.loads((store.root / "tuning" / "tiny" / f"{strategy}.json").read_text())
@@ -316,7 +321,7 @@ def test_a_failed_trial_leaves_its_setting_out_and_gives_exit_code_1(
     well = tune_suite(
         suite,
         store,
-        Console(file=stream, width=110),
+        plain_console(stream),
         TuneOptions(Wish("constant", trials=3), engine_of(local=True)),
     )
     assert not well
@@ -328,7 +333,7 @@ def test_a_failed_trial_leaves_its_setting_out_and_gives_exit_code_1(
     assert result["trials"][0]["mean_null_reason"]
     scored(lambda trial: None)
     assert not tune_suite(
-        suite, store, Console(file=stream), TuneOptions(Wish("phased", trials=2), engine_of(local=True))
+        suite, store, plain_console(stream), TuneOptions(Wish("phased", trials=2), engine_of(local=True))
     )
     assert "nothing was found" in stream.getvalue()
 
