@@ -71,7 +71,7 @@ FLOORS = (
     ("benchmark.tuning", "benchmark.trial"),
     ("benchmark.cost",),
     ("benchmark.running",),
-    ("benchmark.commands",),
+    ("benchmark.commands", "benchmark.notebook"),
     ("benchmark.cli",),
 )
 LONGEST_CHAIN = 16  # files, the last one imports nothing of ours

@@ -44,6 +44,7 @@ class ReportSummary:
     failed: int
     missing: int
     comparison: Comparison
+    captions: tuple[Caption, ...]  # of the figures, in the page's order
 
 
 def write_report(manifest_path: Path, runs: Path, output: Path) -> ReportSummary:
@@ -86,6 +87,7 @@ def write_report(manifest_path: Path, runs: Path, output: Path) -> ReportSummary
         failed=suite.count("failed"),
         missing=suite.count("missing"),
         comparison=comparison,
+        captions=tuple(captions),
     )
 
 

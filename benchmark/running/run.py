@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,7 @@ class Options:
     only: tuple[str, ...] = ()
     dry_run: bool = False
     tensorboard: bool = False
+    display: Callable[[Run, Console], Display] = Display  # a notebook has one of its own
 
 
 class Engine(Protocol):
@@ -73,7 +74,7 @@ def run_suite(path: Path, store: Store, console: Console, options: Options) -> l
             store.drop_checkpoint(trial_id)  # left by a kill between its record and its end
     store.write_manifest(_manifest(suite, path, planned))
     console.print(f"{suite.name}: {len(trials)} trials, {len(done)} done before, {len(todo)} to run")
-    failed = _run(todo, store, console, terms, local=options.local) if todo else []
+    failed = _run(todo, store, console, terms, options) if todo else []
     if terms.keep == "records" and not failed:
         store.drop_shared_codes()
     if options.tensorboard:
@@ -88,9 +89,11 @@ def run_suite(path: Path, store: Store, console: Console, options: Options) -> l
     return failed
 
 
-def _run(todo: Sequence[Trial], store: Store, console: Console, terms: Terms, *, local: bool) -> list[Record]:
+def _run(
+    todo: Sequence[Trial], store: Store, console: Console, terms: Terms, options: Options
+) -> list[Record]:
     state = Run(todo)
-    with _engine(store, terms, local=local) as engine, Display(state, console) as display:
+    with _engine(store, terms, local=options.local) as engine, options.display(state, console) as display:
         taken = engine.run(todo, display)
         if not (terms.fail_fast and state.failed):
             _run_alone(engine, todo, state, display)

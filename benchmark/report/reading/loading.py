@@ -107,9 +107,19 @@ class SuiteRecords:
 def load_suite(manifest_path: Path, runs: Path) -> SuiteRecords:
     """Load a manifest and every record it names.
 
+    Raises `UserError` when no trial is done, and what `read_suite` raises.
+    """
+    suite = read_suite(manifest_path, runs)
+    if not suite.records:
+        raise _nothing_done(suite, manifest_path)
+    return suite
+
+
+def read_suite(manifest_path: Path, runs: Path) -> SuiteRecords:
+    """Load a manifest and every record it names, if there are any.
+
     A record that is newer than this code counts as failed, with that reason; the others can still be shown.
-    Raises `UserError` when the manifest is absent or malformed, when a record belongs to another trial, or
-    when no trial is done.
+    Raises `UserError` when the manifest is absent or malformed, or when a record belongs to another trial.
     """
     manifest = _read_manifest(manifest_path)
     trials = _planned_trials(manifest, manifest_path)
@@ -121,7 +131,7 @@ def load_suite(manifest_path: Path, runs: Path) -> SuiteRecords:
             unfinished.append(outcome)
         else:
             records[trial] = outcome
-    suite = SuiteRecords(
+    return SuiteRecords(
         name=str(manifest.get("suite") or suite_name(manifest_path)),
         title=one_line(manifest.get("title") or ""),
         command=str(manifest.get("command") or ""),
@@ -132,9 +142,6 @@ def load_suite(manifest_path: Path, runs: Path) -> SuiteRecords:
         unfinished=tuple(unfinished),
         choices=manifest.get("strategies") or {},
     )
-    if not records:
-        raise _nothing_done(suite, manifest_path)
-    return suite
 
 
 def one_line(text: object, most: int = 240) -> str:

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -145,6 +146,13 @@ class _Stopped(BaseException):
 @contextlib.contextmanager
 def _ray_session(ray: Any, store: Store, address: str | None) -> Iterator[tuple[Path, RayWatch]]:
     """Start Ray, or join a cluster; yield a folder for its books, and its watch. Leave nothing but a log."""
+    if ray.is_initialized():  # in a notebook: its tasks would be lost with ours
+        raise UserError(
+            "Ray runs in this process already", "ray.shutdown() first, or run without Ray: local=True"
+        )
+    ours = (
+        threading.current_thread() is threading.main_thread()
+    )  # no other may set handlers, nor does Ray there
     previous = signal.getsignal(signal.SIGTERM)
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
     with ray_folder() as folder:
@@ -154,11 +162,13 @@ def _ray_session(ray: Any, store: Store, address: str | None) -> Iterator[tuple[
             else:
                 cores = {"num_cpus": usable_cores()}
                 ray.init("local", include_dashboard=False, _temp_dir=str(folder), **cores, **quiet)
-            signal.signal(signal.SIGTERM, previous)  # Ray's own ends the process without a checkpoint
+            if ours:
+                signal.signal(signal.SIGTERM, previous)  # Ray's own ends the process without a checkpoint
             with RayWatch(*_pulse(address, folder, store.log_path("ray"))) as watch:
                 yield folder, watch
         finally:
-            signal.signal(signal.SIGTERM, previous)
+            if ours:
+                signal.signal(signal.SIGTERM, previous)
             ray.shutdown()
             keep_chatter(folder, store.log_path("ray"))
 
