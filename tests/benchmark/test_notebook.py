@@ -291,16 +291,31 @@ def test_a_run_leaves_the_process_as_it_was(suite_file: Path) -> None:
         torch.set_num_threads(1)
 
 
-def test_a_run_in_another_thread_ends_as_well(suite_file: Path) -> None:
+@pytest.mark.parametrize("local", [True, False], ids=["serial", "ray"])
+def test_a_run_in_another_thread_ends_as_well(suite_file: Path, local: bool) -> None:
+    """Only the main thread may set handlers of signals: neither engine needs one."""
     found: list[SuiteRun] = []
     runs = suite_file.with_name("runs")
-    thread = threading.Thread(
-        target=lambda: found.append(benchmark.run(suite_file, runs=runs, only=["strategy=none"]))
-    )
+
+    def work() -> None:
+        found.append(benchmark.run(suite_file, runs=runs, only=["strategy=none"], local=local))
+
+    thread = threading.Thread(target=work)
     thread.start()
     thread.join()
     assert (found[0].done, found[0].missing) == (1, 1)
     assert "1 not run" in repr(found[0])
+
+
+def test_ray_that_runs_in_the_kernel_already_is_left_alone(
+    suite_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    monkeypatch.setattr(ray, "shutdown", lambda: pytest.fail("somebody's tasks were lost"))
+    with pytest.raises(UserError, match=r"Ray runs in this process already\nray.shutdown\(\) first"):
+        benchmark.run(suite_file, runs=suite_file.with_name("runs"), local=False)
 
 
 def test_records_are_one_row_a_trial_who_it_is_first(done: tuple[SuiteRun, str]) -> None:
@@ -500,7 +515,7 @@ def kernel(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "jupyter"))
     monkeypatch.setenv("IPYTHONDIR", str(folder / "ipython"))
-    manager = AsyncKernelManager(transport="ipc")  # no port is opened
+    manager = AsyncKernelManager()
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     manager._kernel_spec = KernelSpec(argv=argv, display_name="python", language="python")
     return manager
@@ -519,6 +534,7 @@ def execute(source: Path | list[str], folder: Path, monkeypatch: pytest.MonkeyPa
         book,
         km=kernel(folder, monkeypatch),
         timeout=300,
+        startup_timeout=180,  # on a busy machine
         allow_errors=True,
         resources={"metadata": {"path": str(folder)}},
     )
