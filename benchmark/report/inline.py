@@ -19,7 +19,6 @@ from benchmark.report.words.limits import limit_lines
 from benchmark.report.words.provenance import unfinished_lines
 from benchmark.report.words.readme import Caption, status_line
 from benchmark.report.writing import ReportSummary, write_report
-from benchmark.store.store import Store
 from benchmark.store.writable import refuse_unwritable_output
 
 _CSS_DPI = 96  # a browser's pixels an inch
@@ -83,6 +82,8 @@ def report(suite: str | Path, runs: str | Path = "runs", output: str | Path = "r
     returned: the answer and the figures; `.table` is table.csv as a DataFrame, `.path` the page.
     Raises UserError where nothing is done yet.
     """
+    from benchmark.store.store import Store  # a report that nobody asks for by name needs none
+
     refuse_unwritable_output(Path(output))
     name = suite_name(suite)
     try:

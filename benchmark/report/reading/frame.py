@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from benchmark.naming import suite_name
 from benchmark.report.reading.loading import one_line, read_suite
 from benchmark.report.reading.record_table import IDENTITY, record_table, suite_rows
-from benchmark.store.store import Store
+
+if TYPE_CHECKING:
+    from benchmark.store.store import Store
 
 
 def records(runs: str | Path = "runs", suite: str | Path | None = None) -> pd.DataFrame:
@@ -34,6 +36,8 @@ def records(runs: str | Path = "runs", suite: str | Path | None = None) -> pd.Da
 
     A folder without records gives no row. Raises UserError for a suite that was not run there.
     """
+    from benchmark.store.store import Store  # it knows strategies, and a report should not
+
     store = Store(Path(runs))
     if suite is None:
         rows = list(_every_record(store))
