@@ -25,6 +25,10 @@ class UserError(BenchError):
         self.message = message
         self.hint = hint
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows in place of a traceback (IPython asks for this name)."""
+        return f"error: {self}".splitlines()
+
 
 class MissingData(UserError):
     """Images that a suite names and that are not here; a cost can be estimated without them."""
@@ -52,6 +56,18 @@ def of_the_disk(error: OSError) -> UserError | None:
     return UserError(
         f"{place}{error.strerror}", "name a folder that can be written (--runs, --output), or mend this one"
     )
+
+
+@contextlib.contextmanager
+def of_the_disk_told() -> Iterator[None]:
+    """Raise what the file system refuses inside as a UserError, where a user can mend it."""
+    try:
+        yield
+    except OSError as error:
+        said = of_the_disk(error)
+        if said is None:
+            raise
+        raise said from error
 
 
 class Problems:

@@ -14,7 +14,13 @@ def console(*, stderr: bool = False, wide: bool = False) -> Console:
 
     wide: tables get 100 columns where nobody watches. Styles are given by `rich.text.Text`.
     """
-    made = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    made = Console(
+        stderr=stderr,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        force_jupyter=False,  # a notebook shows lines as a file does
+    )
     if wide and not made.is_terminal:
         made.width = _WIDTH
     return made

@@ -80,7 +80,7 @@ FLOORS = (
     ("benchmark.tuning", "benchmark.trial"),
     ("benchmark.cost",),
     ("benchmark.running",),
-    ("benchmark.commands",),
+    ("benchmark.commands", "benchmark.notebook"),
     ("benchmark.cli",),
 )
 REPORT_FLOORS = tuple(

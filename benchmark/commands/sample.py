@@ -38,9 +38,9 @@ def write_samples(folder: Path, output: Path, *, count: int, temperature: float,
     samples = model.sample(count, temperature=temperature, seed=seed)
     images = samples.permute(0, 2, 3, 1).cpu().numpy()
     for index, image in enumerate(images):
-        write_whole(output / f"{index:04}.png", _png(image))
+        write_whole(output / f"{index:04}.png", png(image))
     grid = output / "grid.png"
-    write_whole(grid, _png(tile(images), scale=max(1, 64 // images.shape[1])))
+    write_whole(grid, png(tile(images), scale=max(1, 64 // images.shape[1])))
     return grid
 
 
@@ -56,7 +56,8 @@ def tile(images: Images) -> Images:
     return canvas
 
 
-def _png(image: Images, scale: int = 1) -> bytes:
+def png(image: Images, scale: int = 1) -> bytes:
+    """Return an image (H, W, C) as a PNG, each pixel `scale` pixels a side."""
     picture = Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image)
     picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
     buffer = io.BytesIO()

@@ -22,7 +22,7 @@ from benchmark.report.reading.protocol import refuse_mixed_protocols
 from benchmark.report.reading.record_table import parquet_bytes
 from benchmark.report.words.frame import table_csv
 from benchmark.report.words.readme import readme_text
-from benchmark.report.words.section import Contents
+from benchmark.report.words.section import Caption, Contents
 from benchmark.report.words.sections import SECTIONS
 from benchmark.report.words.variance import variance_csv
 
@@ -37,6 +37,7 @@ class ReportSummary:
     failed: int
     missing: int
     comparison: SuiteComparison
+    captions: tuple[Caption, ...]  # of the figures, in the page's order
 
 
 def write_report(manifest_path: Path, runs: Path, output: Path) -> ReportSummary:
@@ -51,7 +52,7 @@ def write_report(manifest_path: Path, runs: Path, output: Path) -> ReportSummary
         suite = load_records(manifest_path, runs)
     refuse_mixed_protocols(suite)
     comparison = compare(suite)
-    files = _files(comparison, runs)
+    files, captions = _files(comparison, runs)
     written = [write_whole(output / name, content) for name, content in files.items()]
     return ReportSummary(
         readme=written[0],
@@ -60,11 +61,12 @@ def write_report(manifest_path: Path, runs: Path, output: Path) -> ReportSummary
         failed=suite.count("failed"),
         missing=suite.count("missing"),
         comparison=comparison,
+        captions=captions,
     )
 
 
-def _files(comparison: SuiteComparison, runs: Path) -> dict[str, bytes]:
-    """Return every file of the report, the README first."""
+def _files(comparison: SuiteComparison, runs: Path) -> tuple[dict[str, bytes], tuple[Caption, ...]]:
+    """Return every file of the report, the README first, and the captions of its figures."""
     suite = comparison.suite
     names = [suite.title, *suite.datasets, *suite.strategies]
     remark = glyphs_remark(names)
@@ -86,7 +88,7 @@ def _files(comparison: SuiteComparison, runs: Path) -> dict[str, bytes]:
         files["variance.csv"] = variance_csv(comparison).encode()
     for caption, formats in rendered:
         files |= {f"figures/{caption.stem}.{kind}": content for kind, content in formats.items()}
-    return files
+    return files, tuple(contents.captions)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +35,7 @@ class Options:
     only: tuple[str, ...] = ()
     dry_run: bool = False
     tensorboard: bool = False
+    display: Callable[[Run, Console], Display] = Display  # a notebook has one of its own
 
 
 def run_suite(path: Path, store: Store, console: Console, options: Options) -> list[Record]:
@@ -91,7 +92,7 @@ def _run(
     console: Console,
 ) -> list[Record]:
     state = Run(todo)
-    with starting as engine, Display(state, console) as display:
+    with starting as engine, options.display(state, console) as display:
         taken = engine.run(todo, display)
         if not (options.settings.fail_fast and state.failed):
             _run_alone(engine, todo, state, display)

@@ -19,9 +19,19 @@ NEWEST_SCHEMA = 1
 def load_records(manifest_path: Path, runs: Path) -> SuiteRecords:
     """Load a manifest and every record it names.
 
+    Raises `UserError` when no trial is done, and what `read_suite` raises.
+    """
+    suite = read_suite(manifest_path, runs)
+    if not suite.records:
+        raise _nothing_done(suite, manifest_path)
+    return suite
+
+
+def read_suite(manifest_path: Path, runs: Path) -> SuiteRecords:
+    """Load a manifest and every record it names, if there are any.
+
     A record that is newer than this code counts as failed, with that reason; the others can still be shown.
-    Raises `UserError` when the manifest is absent or malformed, when a record belongs to another trial, or
-    when no trial is done.
+    Raises `UserError` when the manifest is absent or malformed, or when a record belongs to another trial.
     """
     manifest = _read_manifest(manifest_path)
     trials = _planned_trials(manifest, manifest_path)
@@ -33,7 +43,7 @@ def load_records(manifest_path: Path, runs: Path) -> SuiteRecords:
             unfinished.append(outcome)
         else:
             records[trial] = outcome
-    suite = SuiteRecords(
+    return SuiteRecords(
         name=str(manifest.get("suite") or suite_name(manifest_path)),
         title=in_one_line(manifest.get("title") or ""),
         command=str(manifest.get("command") or ""),
@@ -47,9 +57,6 @@ def load_records(manifest_path: Path, runs: Path) -> SuiteRecords:
         family=str(manifest.get("family") or FAMILY),
         task=str(manifest.get("task") or TASK),
     )
-    if not records:
-        raise _nothing_done(suite, manifest_path)
-    return suite
 
 
 def in_one_line(text: object, most: int = 240) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from benchmark.report.reading.score_titles import SCORES
 from benchmark.report.reading.suite_records import SuiteRecords
 
-_IDENTITY = ("id", "dataset", "budget", "strategy", "seed", "status", "reason")
+IDENTITY = ("id", "dataset", "budget", "strategy", "seed", "status", "reason")
+_KINDS = {"budget": pa.int64(), "seed": pa.int64()}  # of a table without rows
 
 
 def parquet_bytes(suite: SuiteRecords) -> bytes:
@@ -23,6 +24,13 @@ def parquet_bytes(suite: SuiteRecords) -> bytes:
     Numbers, words and curves (lists of numbers) keep their type; anything else is JSON text. Failed and
     missing trials have their status and reason and nulls elsewhere. A plugin's keys need no code.
     """
+    sink = io.BytesIO()
+    pq.write_table(record_table(suite_rows(suite)), sink, compression="zstd")
+    return sink.getvalue()
+
+
+def suite_rows(suite: SuiteRecords) -> list[dict[str, Any]]:
+    """Return a row of each planned trial, under the names that the suite gives them."""
     reasons = {entry.trial: entry for entry in suite.unfinished}
     rows: list[dict[str, Any]] = []
     for trial in suite.trials:
@@ -31,12 +39,16 @@ def parquet_bytes(suite: SuiteRecords) -> bytes:
         if trial in reasons:
             row |= {"status": reasons[trial].status, "reason": reasons[trial].reason}
         rows.append(row)
-    found = {key for row in rows for key in row} - set(_IDENTITY)
-    names = [*_IDENTITY, *(key for key in SCORES if key in found), *sorted(found - SCORES.keys())]
-    table = pa.table({name: _column([row.get(name) for row in rows]) for name in names})
-    sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd")
-    return sink.getvalue()
+    return rows
+
+
+def record_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Return rows as a table: who a trial is, its scores in house order, then all else by name."""
+    found = {key for row in rows for key in row} - set(IDENTITY)
+    names = [*IDENTITY, *(key for key in SCORES if key in found), *sorted(found - SCORES.keys())]
+    if not rows:
+        return pa.table({name: pa.array([], _KINDS.get(name, pa.string())) for name in names})
+    return pa.table({name: _column([row.get(name) for row in rows]) for name in names})
 
 
 def _column(values: Sequence[Any]) -> pa.Array:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import shutil
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,10 @@ def ray_session(log: Path, address: str | None) -> Iterator[tuple[Path, RayWatch
     """Start Ray, or join a cluster; yield a folder for its files, and its watch. Leave nothing but a log."""
     import ray
 
+    if ray.is_initialized():  # in a notebook: its tasks would be lost with ours
+        hint = "ray.shutdown() first, or run without Ray: local=True"
+        raise UserError("Ray runs in this process already", hint)
+    may_handle = threading.current_thread() is threading.main_thread()  # no other thread may set handlers
     previous = signal.getsignal(signal.SIGTERM)
     quiet: dict[str, Any] = {
         "log_to_driver": False,
@@ -37,11 +42,13 @@ def ray_session(log: Path, address: str | None) -> Iterator[tuple[Path, RayWatch
             else:
                 quiet |= {"num_cpus": usable_cores(), "include_dashboard": False, "_temp_dir": str(folder)}
                 ray.init("local", **quiet)
-            signal.signal(signal.SIGTERM, previous)  # Ray's own ends the process without a checkpoint
+            if may_handle:
+                signal.signal(signal.SIGTERM, previous)  # Ray's own ends the process without a checkpoint
             with RayWatch(*_pulse(address, folder, log)) as watch:
                 yield folder, watch
         finally:
-            signal.signal(signal.SIGTERM, previous)
+            if may_handle:
+                signal.signal(signal.SIGTERM, previous)
             ray.shutdown()
             keep_output(folder, log)
 
