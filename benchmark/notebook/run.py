@@ -100,7 +100,7 @@ def run(
     local: one trial after the other in this process, which is what a notebook is for. Suites of more than
     some minutes are worth `local=False`: Ray, with as many trials at once as there are cores.
     only: a part, e.g. "strategy=phased,budget=100". keep: "records", "models" or "all".
-    settings: `retries`, `fail_fast`, `stall_seconds`, `max_concurrent`, `address`: the options of `bench run`.
+    settings: `retries`, `fail_fast`, `stall_seconds`, `max_concurrent`, `address`, as `bench run` has them.
 
     To interrupt the kernel is Ctrl-C: running trials write a checkpoint, the cell ends with a line, and the
     same call goes on. From another thread than the main one no signal is heard: such a run ends by itself.
