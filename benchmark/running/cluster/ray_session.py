@@ -14,6 +14,7 @@ from typing import Any
 from benchmark.cores import usable_cores
 from benchmark.errors import UserError
 from benchmark.running.cluster.ray_folder import ray_folder
+from benchmark.running.cluster.ray_guard import guarded
 from benchmark.running.cluster.ray_output import keep_output
 from benchmark.running.cluster.ray_watch import Pulse, RayWatch, refuse_silence
 
@@ -44,13 +45,24 @@ def ray_session(log: Path, address: str | None) -> Iterator[tuple[Path, RayWatch
                 ray.init("local", **quiet)
             if may_handle:
                 signal.signal(signal.SIGTERM, previous)  # Ray's own ends the process without a checkpoint
-            with RayWatch(*_pulse(address, folder, log)) as watch:
+            with _guard(address), RayWatch(*_pulse(address, folder, log)) as watch:
                 yield folder, watch
         finally:
             if may_handle:
                 signal.signal(signal.SIGTERM, previous)
             ray.shutdown()
             keep_output(folder, log)
+
+
+def _guard(address: str | None) -> contextlib.AbstractContextManager[None]:
+    """Return what watches over this process from beside it; nothing where Ray is not this process's own."""
+    from ray._private import worker
+
+    if address:
+        return contextlib.nullcontext()
+    node: Any = worker._global_node
+    started = node.all_processes
+    return guarded([entry.process.pid for kind in sorted(_VITAL) for entry in started[kind]])
 
 
 def _join(address: str, quiet: dict[str, Any]) -> None:

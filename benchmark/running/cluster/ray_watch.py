@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from benchmark.running.cluster.ray_guard import ENDED, dismiss
 from benchmark.running.interrupts import SIGNALS
 
 _LOOK_SECONDS = 0.25
@@ -54,13 +55,11 @@ class RayWatch(contextlib.AbstractContextManager["RayWatch"]):
         what = self._missing()
         if what is None or not self._last_words.acquire(blocking=False):
             return
-        self._note(
-            f"Ray was ended from outside (its {what} is gone), as by `ray stop`, a kill or a lack of memory\n"
-            "nothing is lost: the same command goes on from the last checkpoints"
-        )
+        self._note(ENDED.format(what=f" (its {what} is gone)"))
         if sys.stdout.isatty():
             sys.stdout.write(_SHOW_CURSOR)
         sys.stdout.flush()
+        dismiss()
         self._put_away()
         # a batch system ends all processes of a job at once, Ray's too
         os._exit(SIGNALS.exit_code if self._interrupted() else os.EX_TEMPFAIL)

@@ -216,8 +216,9 @@ def ray_processes(driver: int, names: tuple[str, ...]) -> list[int]:
     [
         (("raylet/raylet",), signal.SIGKILL),
         (("gcs/gcs_server",), signal.SIGKILL),
+        (("raylet/raylet", "gcs/gcs_server"), signal.SIGTERM),  # as `ray stop` does; it kills what is left
     ],
-    ids=["raylet", "head"],
+    ids=["raylet", "head", "ray stop"],
 )
 def test_ray_ended_from_outside_is_said_has_its_own_exit_code_and_the_next_run_goes_on(
     suite_file: Path, names: tuple[str, ...], sent: signal.Signals
@@ -228,6 +229,10 @@ def test_ray_ended_from_outside_is_said_has_its_own_exit_code_and_the_next_run_g
     before = time.monotonic()
     for pid in killed:
         os.kill(pid, sent)
+    if sent == signal.SIGTERM:
+        time.sleep(3)
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
     assert process.wait(timeout=60) == os.EX_TEMPFAIL
     assert time.monotonic() - before < 30
     output, _ = process.communicate(timeout=180)  # Ray's agents hold the pipe until they miss their head
