@@ -1,7 +1,7 @@
 """A process beside a run on Ray that says why it ended where the run itself cannot (standard library only).
 
-A head that was told to end refuses answers before it is gone. A call of Ray's library then holds Python's lock,
-for a minute at the most, and whatever the run would say or do waits with it. This file is a program of its own:
+A head that was told to end refuses answers before it is gone. A call of Ray's library then holds Python's
+lock, for a minute at the most, and all that the run would say waits with it. This file is a program:
 
     python -I ray_guard.py PID_OF_THE_RUN PID_OF_A_VITAL_PROCESS ...
 
