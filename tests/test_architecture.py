@@ -92,10 +92,10 @@ REPORT_FLOORS = tuple(
         ("figures", "latex", "calibration"),
         ("page",),
         ("writing", "two_runs"),
-        ("terminal",),
+        ("terminal", "inline"),
     )
 )
-LONGEST_CHAIN_OF_REPORT = 10
+LONGEST_CHAIN_OF_REPORT = 11
 LONGEST_CHAIN = 13  # files, the last one imports nothing of ours
 
 

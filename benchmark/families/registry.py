@@ -68,6 +68,12 @@ class FamilyCode:
     package: str = ""  # distribution and version, of an installed one
     plugin: Plugin | None = None
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Load the user's own code where this arrives: configurations of its classes come after it."""
+        self.__dict__.update(state)
+        if self.plugin is not None:
+            self.load()
+
     @property
     def is_default(self) -> bool:
         """Say whether it is the family of a suite that names none."""

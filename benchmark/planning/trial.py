@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import pickle
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,15 +55,11 @@ class Trial:
         return tuple(stage_names(self.family))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle a plugin's configuration apart: elsewhere its class is loaded first."""
-        apart = self.family_code.plugin is not None
-        return {**vars(self), "model": pickle.dumps(self.model)} if apart else dict(vars(self))
+        """Name the family's code first: a node must know it before it can restore a model's configuration."""
+        return {"family_code": self.family_code, **vars(self)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore a trial on a node that may not have heard of its family."""
-        if state["family_code"].plugin is not None:
-            state["family_code"].load()
-            state = {**state, "model": pickle.loads(state["model"])}
+        """Restore a trial on another node."""
         self.__dict__.update(state)
 
     def resolved(self) -> dict[str, Any]:

@@ -390,7 +390,8 @@ def test_a_report_is_the_commands_and_shows_answer_and_figures_inline(done: tupl
     figures = sorted((output / "tiny" / "figures").glob("*.png"))
     assert shown.count("data:image/png;base64,") == len(figures) > 2
     assert re.findall(r'(?:src|href)="(?!data:image/png)', shown) == []  # nothing that a viewer had to fetch
-    assert found.table["strategy"].tolist() == ["none", "broken", "phased"]
+    marginals = "marginals (independent pixels)"
+    assert found.table["strategy"].tolist() == ["none", "broken", "phased", marginals]
     assert "bpd_heldout_diff_mean" in found.table
 
 

@@ -116,13 +116,14 @@ class Histograms:
         table = -(self.counts / self.counts.sum(1, keepdim=True)).log2()
         return Bits(table.gather(1, images.flatten(1).T.long()).mean(0))
 
-    def sample(self, n, *, seed=0, temperature=1.0):
+    def sample(self, n, *, seed=0, temperature=1.0, progress=lambda done, of: None):
         import torch
 
         generator = torch.Generator().manual_seed(seed)
         weights = self.counts.cpu() ** (1 / max(temperature, 1e-3))
         levels = torch.multinomial(weights / weights.sum(1, keepdim=True), n, True, generator=generator)
         shape = (n, self.config.channels, self.config.size, self.config.size)
+        progress(n, n)
         return levels.T.to(torch.uint8).reshape(shape).to(self.counts.device)
 
     def reconstruct(self, images):

@@ -141,7 +141,7 @@ def test_unlabelled_sets_skip_the_classifier_and_small_ones_are_refused(tmp_path
     monkeypatch.setattr("benchmark.selftest.running.check_without_extractor", lambda planted: [])
     assert run_selftest(["digits"], ["classifier"], Console(quiet=True), tmp_path)
     assert "refused, the dataset has no labels" in (tmp_path / "README.md").read_text()
-    with pytest.raises(UserError, match="no such file"):
+    with pytest.raises(UserError, match="no such folder or file"):
         plant(str(tmp_path / "nothing.zip"))
 
 
