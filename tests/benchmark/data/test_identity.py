@@ -210,7 +210,7 @@ def test_things_that_are_no_images_are_two_lines_and_leave_no_folder(
         (["prepare", root / "A", "--output", root / "plain.npy"], "cannot be written"),
         (["check", "folder:"], "names no place"),
         (["check", f"folder:{'x' * 300}"], "no such folder"),
-        (["check", "~no-such-user/x"], "unknown"),
+        (["check", "~no-such-user/x"], "is no path"),
         (["check", "folder:~no-such-user/x"], "is no path"),
     ]
     for arguments, said in cases:
