@@ -203,7 +203,8 @@ def test_the_judge_of_larger_images_is_another_and_named_in_the_trial(suite_file
 
 
 def test_the_judge_of_larger_images_sees_what_was_planted_and_can_be_restored(tmp_path: Path) -> None:
-    data = load_dataset(DatasetSpec("shapes", "shapes", size=40, heldout=120, images=120))
+    # as many images as a data set holds out: of 120 alone, the judge of 32 px, too, reads 1.1 to 1.3 for 1
+    data = load_dataset(DatasetSpec("shapes", "shapes", size=40, heldout=500, images=500))
     heldout, fresh = (
         torch.from_numpy(np.ascontiguousarray(s.transpose(0, 3, 1, 2))) for s in (data.heldout, data.train)
     )
@@ -214,7 +215,7 @@ def test_the_judge_of_larger_images_sees_what_was_planted_and_can_be_restored(tm
     brighter = (views * 255).round().to(torch.uint8)
     one, other = (leakage_scores(judge, brighter, seed=1) for judge in (first, again))
     assert one == other
-    assert one["leak_brightness"] == pytest.approx(1, abs=0.4)  # 60 images a probe: it read 1.30
+    assert one["leak_brightness"] == pytest.approx(1, abs=0.2)
     assert leakage_scores(first, fresh, seed=1)["leak_brightness"] == pytest.approx(0, abs=0.1)
 
 
